@@ -1,0 +1,85 @@
+"""qnetsim: event-ready quantum links, from the laser pulse to secret bits.
+
+The public names load on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from qnetsim.channels.classical import ClassicalChannel
+    from qnetsim.channels.fibre import Fibre
+    from qnetsim.errors import InvalidInputError, QnetsimError, SimulationError
+    from qnetsim.network import Link, Network
+    from qnetsim.nodes.bsm import BellStation
+    from qnetsim.nodes.detector import Detector
+    from qnetsim.nodes.memory import Cooling, MemoryNode, Readout, Trap
+    from qnetsim.protocols.diqkd import DIQKD, Party
+    from qnetsim.result import Result
+    from qnetsim.scenario import Scenario
+    from qnetsim.simulation import Simulation, simulate
+    from qnetsim.timeline import Timeline
+    from qnetsim.trace import Trace
+
+_HOMES = {
+    "BellStation": "nodes.bsm",
+    "ClassicalChannel": "channels.classical",
+    "Cooling": "nodes.memory",
+    "DIQKD": "protocols.diqkd",
+    "Detector": "nodes.detector",
+    "Fibre": "channels.fibre",
+    "InvalidInputError": "errors",
+    "Link": "network",
+    "MemoryNode": "nodes.memory",
+    "Network": "network",
+    "Party": "protocols.diqkd",
+    "QnetsimError": "errors",
+    "Readout": "nodes.memory",
+    "Result": "result",
+    "Scenario": "scenario",
+    "Simulation": "simulation",
+    "SimulationError": "errors",
+    "Timeline": "timeline",
+    "Trace": "trace",
+    "Trap": "nodes.memory",
+    "simulate": "simulation",
+}
+
+__all__ = [
+    "DIQKD",
+    "BellStation",
+    "ClassicalChannel",
+    "Cooling",
+    "Detector",
+    "Fibre",
+    "InvalidInputError",
+    "Link",
+    "MemoryNode",
+    "Network",
+    "Party",
+    "QnetsimError",
+    "Readout",
+    "Result",
+    "Scenario",
+    "Simulation",
+    "SimulationError",
+    "Timeline",
+    "Trace",
+    "Trap",
+    "__version__",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"qnetsim.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'qnetsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

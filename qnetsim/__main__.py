@@ -1,0 +1,5 @@
+"""``python -m qnetsim``."""
+
+from qnetsim.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What light and messages travel through."""

@@ -1,0 +1,1 @@
+"""From raw bits to keys: pure functions, no clock."""

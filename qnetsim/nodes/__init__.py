@@ -1,0 +1,1 @@
+"""Hardware at the ends and in the middle of a link."""

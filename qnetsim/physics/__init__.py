@@ -1,0 +1,1 @@
+"""What one attempt does to quantum states: pure numpy, no clock."""

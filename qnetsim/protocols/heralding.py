@@ -1,0 +1,245 @@
+"""Event-ready heralding: two slots attempt entanglement until a station announces a herald.
+
+The link layer is the clockwork that the nodes and the station share: it knows when attempts
+happen and lets the hardware play them. What the users of the entanglement do with it runs above,
+one process for each party (see ``diqkd``).
+
+Two simplifications of the control plane hold in both resolutions: once both slots are announced,
+a lost particle is noticed at the next check, whose result both sides know before the burst
+begins; and a loss inside an attempt counts from its node's next pulse on.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Generator
+from typing import Any, Literal
+
+import simpy
+
+from qnetsim.network import Arm, Network
+from qnetsim.nodes.bsm import Station
+from qnetsim.nodes.memory import Branch, JointState
+from qnetsim.physics.noise import depolarise
+from qnetsim.physics.states import Matrix
+from qnetsim.protocols.session import Session, Timing
+from qnetsim.protocols.skip import Fate, SkipAhead
+from qnetsim.protocols.slot_cycle import Herald, SlotCycle, User
+from qnetsim.timeline import ProcessGenerator, Timeline
+from qnetsim.units import NEVER_PS
+
+Resolution = Literal["herald", "attempt"]
+_Heralded = Generator[simpy.Event, Any, bool]
+
+
+class HeraldLog:
+    """What happened at each herald, in growing arrays; times in ps."""
+
+    def __init__(self) -> None:
+        self.time_ps = array("q")
+        self.session_start_ps = array("q")
+        self.attempt = array("q")
+        self.clicks = array("b")
+        self.arrivals = array("b")
+        self.state = array("l")
+
+
+def heralded_state(
+    station: Station, arms: tuple[Arm, Arm], arrivals: int, clicks: int, blinded: int
+) -> Matrix:
+    """Returns the memories' state right after a herald, before they dephase.
+
+    The photons of an imperfect emission carry white noise, which swapping turns into white noise
+    on the memories.
+
+    Args:
+        station: the station.
+        arms: the link's sides.
+        arrivals: which photons arrived, bit i for node i.
+        clicks: the click set.
+        blinded: click set of the blind detectors.
+    """
+    state: Matrix = station.memory_state(arrivals, clicks, blinded).astype(complex)
+    for qubit, arm in enumerate(arms):
+        state = depolarise(state, qubit, arm.node.visibility)
+    return state
+
+
+def lifetimes_of(arms: tuple[Arm, Arm]) -> tuple[float, float]:
+    """Returns the lifetimes of the two emitters' excited states, in s."""
+    return arms[0].node.photon_lifetime_s, arms[1].node.photon_lifetime_s
+
+
+class HeraldedLink:
+    """Two slots, a station between them, and the clock that drives their attempts.
+
+    Args:
+        network: the hardware.
+        name: the link's name in the network.
+        users: what each party does with its half of a heralded state.
+        timeline: the clock.
+        resolution: ``herald`` skips the attempts that fail, ``attempt`` plays each.
+        max_rounds: stop the timeline once so many rounds are complete; ``None`` for never.
+
+    Attributes:
+        cycles: the slots' processes, in the order of the link's nodes.
+        log: the heralds so far.
+        states: the distinct states that heralds left, which the log refers to.
+        max_rounds: after how many rounds the timeline stops.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        users: tuple[User, User],
+        timeline: Timeline,
+        resolution: Resolution = "herald",
+        max_rounds: int | None = None,
+    ) -> None:
+        self.name = name
+        self.arms = network.arms(name)
+        self.spec = network.station_of(name)
+        self.timing = Timing.of(self.arms, self.spec)
+        streams = timeline.streams
+        self.station = Station(self.spec, lifetimes_of(self.arms), streams[f"{name}.station"])
+        self.log = HeraldLog()
+        self.states: list[Matrix] = []
+        self._branches: dict[tuple[int, int, int], tuple[int, Branch]] = {}
+        self._timeline = timeline
+        self.max_rounds = max_rounds
+        self._heralds = self.spec.heralds
+        self._fibres = streams[f"{name}.fibre"]
+        self._skip = SkipAhead(self.arms, self.station, self.timing, streams[f"{name}.skip"])
+        skips = resolution == "herald"
+        self.cycles = tuple(
+            SlotCycle(arm, latency, user, timeline, skips, self._count_round)
+            for arm, latency, user in zip(self.arms, self.timing.latencies, users, strict=True)
+        )
+        self._pulses = sorted(zip(self.timing.emissions, (0, 1), strict=True))
+        self._receivers = tuple(self._receiver(port) for port in (0, 1))
+        self._session: Session | None = None
+        self._attempts = 0
+        self._attempting_ps = 0
+        timeline.process(self._run(self._skip_on if skips else self._play_each))
+
+    def progress(self) -> tuple[int, int]:
+        """Returns how many attempts have started, and the time spent on them in ps."""
+        if self._session is None:
+            return self._attempts, self._attempting_ps
+        now = self._timeline.now
+        return (
+            self._attempts + self._session.attempts_before(now),
+            self._attempting_ps + self._session.split(now)[1],
+        )
+
+    def _run(self, play: Callable[[Session], _Heralded]) -> ProcessGenerator:
+        while True:
+            yield from self._wait_for_slots()
+            start = self._timeline.now + max(self.timing.latencies)
+            session = self._session = Session(start, self.timing)
+            for cycle in self.cycles:
+                cycle.enter(session)
+            heralded = yield from play(session)
+            now = self._timeline.now
+            split = session.split(now)
+            self._attempts += session.attempts_before(now)
+            self._attempting_ps += split[1]
+            self._session = None
+            if not heralded:
+                for cycle in self.cycles:
+                    cycle.leave(split)
+
+    def _wait_for_slots(self) -> ProcessGenerator:
+        while True:
+            for cycle in self.cycles:
+                yield cycle.ready
+            if all(cycle.waiting for cycle in self.cycles):
+                return
+
+    def _skip_on(self, session: Session) -> _Heralded:
+        """Plays only the attempt that heralds; returns whether one does before the session ends."""
+        losses = self.cycles[0].slot.loss_ps, self.cycles[1].slot.loss_ps
+        last_check = session.cycle_of_check_after(min(losses)) if min(losses) < NEVER_PS else None
+        end = NEVER_PS if last_check is None else last_check * self.timing.burst
+        found = self._skip.first_herald(session, losses, end)
+        if found is not None:
+            return (yield from self._attempt(session, *found))
+        if last_check is None:
+            yield self._timeline.event()
+        yield self._timeline.until(session.check(last_check or 0))
+        return False
+
+    def _play_each(self, session: Session) -> _Heralded:
+        """Plays every attempt; returns whether one heralds before the session ends."""
+        attempt = 0
+        burst = self.timing.burst
+        while True:
+            if burst and not attempt % burst:
+                yield self._timeline.until(session.check(attempt // burst))
+                if not all(cycle.slot.holds_particle for cycle in self.cycles):
+                    return False
+            if (yield from self._attempt(session, attempt)):
+                return True
+            attempt += 1
+
+    def _attempt(self, session: Session, attempt: int, fate: Fate | None = None) -> _Heralded:
+        """Plays one attempt, as it was foretold or by drawing each part's chances."""
+        timeline = self._timeline
+        start = session.attempt_start(attempt)
+        for emission, port in self._pulses:
+            wait = start + emission - timeline.now
+            if wait:
+                yield timeline.timeout(wait)
+            slot = self.cycles[port].slot
+            slot.excite()
+            arrives = fate.arrivals >> port & 1 if fate else self._photon_survives(port)
+            if arrives:
+                flight = timeline.timeout(self.timing.flights[port])
+                flight.callbacks.append(self._receivers[port])
+                if timeline.trace:
+                    now = timeline.now
+                    timeline.trace.add(slot.name, "flight", now, now + self.timing.flights[port])
+        yield timeline.timeout(start + self.timing.decision - timeline.now)
+        arrivals, clicks, blinded = self.station.close(
+            start + self.timing.opening, fate.clicks if fate else None
+        )
+        if clicks not in self._heralds:
+            return False
+        self._herald(session, attempt, arrivals, clicks, blinded)
+        return True
+
+    def _photon_survives(self, port: int) -> bool:
+        slot = self.cycles[port].slot
+        fibre = self.arms[port].fibre
+        return slot.emits() and self._fibres.uniform() < fibre.transmission(self._timeline.now)
+
+    def _receiver(self, port: int) -> Callable[[simpy.Event], None]:
+        return lambda _: self.station.receive(port)
+
+    def _herald(
+        self, session: Session, attempt: int, arrivals: int, clicks: int, blinded: int
+    ) -> None:
+        key = arrivals, clicks, blinded
+        if key not in self._branches:
+            state = heralded_state(self.station, self.arms, *key)
+            nodes = tuple(arm.node for arm in self.arms)
+            self._branches[key] = len(self.states), Branch(state, nodes)
+            self.states.append(state)
+        index, branch = self._branches[key]
+        log = self.log
+        herald = Herald(len(log.time_ps), self._heralds[clicks])
+        log.time_ps.append(self._timeline.now)
+        log.session_start_ps.append(session.start)
+        log.attempt.append(attempt)
+        log.clicks.append(clicks)
+        log.arrivals.append(arrivals)
+        log.state.append(index)
+        joint = JointState(branch)
+        for qubit, cycle in enumerate(self.cycles):
+            cycle.slot.join(joint, qubit)
+            cycle.herald(herald)
+
+    def _count_round(self) -> None:
+        if self.max_rounds and min(c.rounds for c in self.cycles) >= self.max_rounds:
+            self._timeline.stop()

@@ -1,0 +1,183 @@
+"""Renewal theory of a heralded link whose particles load, get lost and are checked.
+
+A session begins with both particles there and memoryless lifetimes, so sessions are the renewals:
+the rate of heralds is the chance that a session ends in one over the mean time from session to
+session. Messages' latencies count exactly where loading is instant, and to within one latency
+where a trap loads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnetsim.protocols.session import Timing
+from qnetsim.units import to_seconds
+
+_INSTANT_PER_S = 1e15
+
+Vector = NDArray[np.float64]
+
+
+class SlotRates(NamedTuple):
+    """What a slot does between sessions.
+
+    Attributes:
+        loading_per_s: rate at which an empty trap catches a particle; infinite for at once.
+        loss_per_s: rate at which a particle is lost.
+        round_s: from the herald's decision until the slot has recovered from its round.
+        latency_s: of its message to the station.
+        keeps_particle: whether the round leaves the particle in the trap.
+    """
+
+    loading_per_s: float
+    loss_per_s: float
+    round_s: float
+    latency_s: float
+    keeps_particle: bool
+
+
+class Renewal(NamedTuple):
+    """Averages over a session and the time until the next.
+
+    Attributes:
+        heralds: chance that the session ends in a herald.
+        attempts: mean number of attempts.
+        attempting_s: mean time spent on them.
+        length_s: mean time from the session's announcement to the next one's.
+    """
+
+    heralds: float
+    attempts: float
+    attempting_s: float
+    length_s: float
+
+
+class _Cycle(NamedTuple):
+    """Averages over one cooling cycle that starts with both particles there, in s.
+
+    Attributes:
+        herald: chance of a herald.
+        attempts: mean number of attempts.
+        herald_s: mean time from the check to the herald's decision, zero where there is none.
+        survivors: chances at the next check, without a herald, that the particles left are
+            both, the first's, the second's, none.
+    """
+
+    herald: float
+    attempts: float
+    herald_s: float
+    survivors: Vector
+
+
+def session_renewal(
+    timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: Vector
+) -> Renewal:
+    """Returns the averages of a link's sessions.
+
+    Args:
+        timing: the link's clockwork.
+        slots: the slots' rates.
+        herald_chances: (4,), chance of a herald in an attempt while the particles there are
+            both, the first's, the second's, none.
+    """
+    go_s = max(slot.latency_s for slot in slots)
+    period_s = to_seconds(timing.period)
+    decision_s = to_seconds(timing.decision)
+    after_herald = _gap_after_round(slots)
+    if not timing.burst:
+        attempts = 1 / herald_chances[0] if herald_chances[0] else math.inf
+        attempting = (attempts - 1) * period_s + decision_s
+        return Renewal(1.0, attempts, attempting, go_s + attempting + after_herald)
+    cooling_s = to_seconds(timing.cooling)
+    cycle_s = to_seconds(timing.cycle)
+    burst_s = cycle_s - cooling_s
+    first_check = _survivors(slots, go_s + cooling_s)[0]
+    cycle = _cycle(timing, slots, herald_chances)
+    cycles = first_check[0] / (1 - cycle.survivors[0])
+    lost = first_check + cycles * cycle.survivors
+    gap = cycles * cycle.herald * after_herald
+    gap += float(np.dot(lost[1:], _gaps_after_loss(slots)[1:]))
+    quiet = 1 - cycle.herald
+    session_s = go_s + cooling_s + cycles * (cycle.herald_s + quiet * cycle_s)
+    return Renewal(
+        cycles * cycle.herald,
+        cycles * cycle.attempts,
+        cycles * (cycle.herald_s + quiet * burst_s),
+        session_s + gap,
+    )
+
+
+def _survivors(slots: tuple[SlotRates, SlotRates], time_s: float) -> NDArray[np.float64]:
+    """Returns the chances, shape (4, 4), of which particles are left after a time.
+
+    Rows are what was there, columns what is left: both, the first's, the second's, none.
+    """
+    keep = [math.exp(-slot.loss_per_s * time_s) for slot in slots]
+    first, second = (np.array([[k, 1 - k], [0.0, 1.0]]) for k in keep)
+    return np.kron(first, second)
+
+
+def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: Vector) -> _Cycle:
+    """Sums over the attempts of a burst; a matrix power does it in log(n) steps."""
+    burst = timing.burst
+    pulses = [to_seconds(emission) for emission in timing.emissions]
+    alive = np.array([math.exp(-s.loss_per_s * t) for s, t in zip(slots, pulses, strict=True)])
+    start = np.kron([alive[0], 1 - alive[0]], [alive[1], 1 - alive[1]])
+    step = np.diag(1 - herald_chances) @ _survivors(slots, to_seconds(timing.period))
+    # (v, sum of v, sum of sums) -> one attempt later; v holds the chances before an attempt.
+    zero, one = np.zeros((4, 4)), np.eye(4)
+    advance = np.block([[step, one, one], [zero, one, one], [zero, zero, one]])
+    after = np.concatenate([start, np.zeros(8)]) @ np.linalg.matrix_power(advance, burst)
+    last, total, sums = after[:4], after[4:8], after[8:]
+    herald = float(total @ herald_chances)
+    mean_index = float((burst * total - sums) @ herald_chances)
+    rest = to_seconds(timing.cooling) - np.array(pulses)
+    survive = [math.exp(-s.loss_per_s * t) for s, t in zip(slots, rest, strict=True)]
+    first, second = (np.array([[k, 1 - k], [0.0, 1.0]]) for k in survive)
+    return _Cycle(
+        herald,
+        float(total.sum()),
+        mean_index * to_seconds(timing.period) + herald * to_seconds(timing.decision),
+        last @ np.kron(first, second),
+    )
+
+
+def _gaps_after_loss(slots: tuple[SlotRates, SlotRates]) -> Vector:
+    """Returns the mean time until both particles are there and announced, shape (4,).
+
+    The entries are for what is there at first: both, the first's, the second's, none.
+    """
+    (m1, l1), (m2, l2) = (
+        (min(slot.loading_per_s, _INSTANT_PER_S), slot.loss_per_s) for slot in slots
+    )
+    # Unknowns: only the first's there, only the second's there, none there.
+    balance = np.array([[m2 + l1, 0.0, -l1], [0.0, m1 + l2, -l2], [-m1, -m2, m1 + m2]])
+    waits = np.linalg.solve(balance, np.ones(3))
+    return np.concatenate([[0.0], waits]) + max(slot.latency_s for slot in slots)
+
+
+def _gap_after_round(slots: tuple[SlotRates, SlotRates]) -> float:
+    """Returns the mean time from a herald's decision until both particles are announced."""
+    if all(_instant(slot) for slot in slots):
+        return max(slot.round_s + slot.latency_s for slot in slots)
+    early, late = sorted(slots, key=lambda slot: slot.round_s)
+    here = _there_after_round(early)
+    rate = min(early.loading_per_s, _INSTANT_PER_S) + early.loss_per_s
+    balance = min(early.loading_per_s, _INSTANT_PER_S) / rate
+    here = balance + (here - balance) * math.exp(-rate * (late.round_s - early.round_s))
+    chances = np.kron([here, 1 - here], [_there_after_round(late), 1 - _there_after_round(late)])
+    return late.round_s + float(chances @ _gaps_after_loss((early, late)))
+
+
+def _instant(slot: SlotRates) -> bool:
+    reloads = not slot.keeps_particle or slot.loss_per_s > 0
+    return not (reloads and math.isfinite(slot.loading_per_s))
+
+
+def _there_after_round(slot: SlotRates) -> float:
+    """Returns the chance that a particle is there once the round is over."""
+    return math.exp(-slot.loss_per_s * slot.round_s) if slot.keeps_particle else 0.0

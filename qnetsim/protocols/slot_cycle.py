@@ -1,0 +1,184 @@
+"""The life of a slot on a link: load, announce, attempt, serve a round, and begin again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import simpy
+
+from qnetsim import units
+from qnetsim.network import Arm
+from qnetsim.nodes.activity import Ledger
+from qnetsim.nodes.memory import Slot
+from qnetsim.protocols.session import Session
+from qnetsim.timeline import ProcessGenerator, Timeline
+
+
+class Herald(NamedTuple):
+    """The station's message to a node.
+
+    Attributes:
+        number: how many heralds the link had before.
+        bell_state: which Bell state the clicks name.
+    """
+
+    number: int
+    bell_state: str
+
+
+class User(Protocol):
+    """A party's protocol on one slot."""
+
+    def round(self, slot: Slot, herald: Herald) -> ProcessGenerator:
+        """Uses the slot's half of a heralded state, from the herald's arrival on."""
+        ...
+
+
+class SlotCycle:
+    """One slot's process, and where it stands in it.
+
+    Args:
+        arm: the slot's side of the link.
+        latency_ps: how long a message takes to the station or back.
+        user: whom the slot serves.
+        timeline: the clock.
+        skips: whether failed attempts are skipped, and so drawn together in the trace.
+        served: called after each round.
+
+    Attributes:
+        slot: the slot.
+        ready: happens when the station hears that the slot holds a particle.
+        waiting: whether it is announced and in no session.
+        rounds: how many rounds it has served.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        latency_ps: int,
+        user: User,
+        timeline: Timeline,
+        skips: bool,
+        served: Callable[[], None],
+    ) -> None:
+        self.slot = Slot(arm.name, arm.node, timeline)
+        self.ready = timeline.event()
+        self.waiting = False
+        self.rounds = 0
+        self._latency_ps = latency_ps
+        self._user = user
+        self._timeline = timeline
+        self._skips = skips
+        self._served = served
+        self._session: Session | None = None
+        self._outcome = timeline.event()
+        timeline.process(self._run())
+
+    def enter(self, session: Session) -> None:
+        """Takes part in a session."""
+        self.waiting = False
+        self._session = session
+
+    def leave(self, split: tuple[int, int]) -> None:
+        """Ends the session after a check: a slot that lost its particle reloads.
+
+        Args:
+            split: the session's time of cooling and of attempts, in ps.
+        """
+        self._book_session(split)
+        if self.slot.holds_particle:
+            self.waiting = True
+        else:
+            self._reload()
+
+    def herald(self, herald: Herald) -> None:
+        """Sends the station's herald to the slot; its particle is spoken for from now on."""
+        self.ready = self._timeline.event()
+        self._timeline.trigger(self._outcome, herald, self._latency_ps)
+        if self._timeline.trace:
+            now = self._timeline.now
+            self._timeline.trace.add(
+                self.slot.name, "herald", now, now + self._latency_ps, number=herald.number
+            )
+
+    def activity_ps(self) -> dict[str, int]:
+        """Returns the time spent on each activity up to now, in ps."""
+        ledger = self.slot.ledger.copy()
+        self._book(self._session, ledger)
+        ledger.begin("waiting")
+        return ledger.spent_ps
+
+    def _run(self) -> ProcessGenerator:
+        slot = self.slot
+        ledger = slot.ledger
+        while True:
+            if not slot.holds_particle:
+                yield from self._load()
+            ledger.begin("waiting")
+            self._announce()
+            herald = yield self._outcome
+            if herald is None:
+                continue
+            self._book_session()
+            ledger.begin("readout")
+            yield from self._user.round(slot, herald)
+            self.rounds += 1
+            self._served()
+            yield from self._recover()
+
+    def _load(self) -> ProcessGenerator:
+        self.slot.ledger.begin("loading")
+        loading = self.slot.loading_ps()
+        if loading:
+            yield self._timeline.timeout(loading)
+        self.slot.load()
+        if self.slot.loss_ps < units.NEVER_PS:
+            loss = self._timeline.until(self.slot.loss_ps)
+            loss.callbacks.append(self._notice_loss)
+
+    def _announce(self) -> None:
+        self._outcome = self._timeline.event()
+        self.waiting = True
+        self._timeline.trigger(self.ready, None, self._latency_ps)
+
+    def _notice_loss(self, _: simpy.Event) -> None:
+        """A waiting slot sees its particle's fluorescence vanish."""
+        if self.waiting and not self.slot.holds_particle:
+            self._reload()
+
+    def _reload(self) -> None:
+        self.waiting = False
+        self.ready = self._timeline.event()
+        self._timeline.trigger(self._outcome, None, 0)
+
+    def _recover(self) -> ProcessGenerator:
+        """Closes the shutter and clears the trap, where the readout was destructive."""
+        node = self.slot.node
+        pauses = [("shutter", node.shutter_s)]
+        if node.readout.destructive:
+            self.slot.empty()
+            pauses.append(("emptying", node.trap.emptying_s if node.trap else 0.0))
+        for activity, duration_s in pauses:
+            if duration_s:
+                self.slot.ledger.begin(activity)
+                yield self._timeline.timeout(units.to_ps(duration_s))
+
+    def _book_session(self, split: tuple[int, int] | None = None) -> None:
+        session, self._session = self._session, None
+        self._book(session, self.slot.ledger, split)
+        trace = self._timeline.trace
+        if trace and session is not None:
+            for name, start, end in session.spans(self._timeline.now, self._skips):
+                trace.add(self.slot.name, name, start, end)
+
+    def _book(
+        self, session: Session | None, ledger: Ledger, split: tuple[int, int] | None = None
+    ) -> None:
+        """Books a session, which may begin only after a message's time, until now."""
+        if session is not None:
+            now = self._timeline.now
+            ledger.book("waiting", min(session.start, now) - ledger.booked_ps)
+            cooling, attempting = split or session.split(now)
+            ledger.book("cooling", cooling)
+            ledger.book("attempting", attempting)

@@ -1,0 +1,317 @@
+"""What came of a simulation: arrays, figures, and how it shows itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnetsim import display
+from qnetsim.keys.sifting import Rounds
+from qnetsim.nodes.activity import ACTIVITIES
+from qnetsim.physics.states import Matrix, to_qobj
+from qnetsim.protocols import bell_test
+from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
+from qnetsim.protocols.heralding import HeraldLog
+from qnetsim.security.entropy import chsh_key_rate, two_basis_key_rate
+from qnetsim.units import PS_PER_S
+
+if TYPE_CHECKING:
+    import pandas
+    import qutip
+    from rich.table import Table
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Heralds:
+    """The heralds of a run; every array has one entry for each, in the order of time.
+
+    Attributes:
+        time_ps: when the station decided, on the integer clock.
+        wait_ps: since the session began: cooling and the attempts that failed.
+        attempt: number of the attempt in its session, from 0.
+        bell_state: the Bell state that the clicks name.
+        clicks: the detectors that clicked, as a bit mask (``physics.interference.DETECTORS``).
+        arrivals: bit i is set where node i's photon reached the station; the station does not
+            know it. A herald without both photons is a dark count's.
+        state_index: which of ``states`` the memories were left in.
+        states: the distinct states, shape (k, 4, 4), before dephasing.
+    """
+
+    time_ps: Integers
+    wait_ps: Integers
+    attempt: Integers
+    bell_state: NDArray[np.str_]
+    clicks: Integers
+    arrivals: Integers
+    state_index: Integers
+    states: NDArray[np.complex128]
+
+    @classmethod
+    def of(cls, log: HeraldLog, names: dict[int, str], states: list[Matrix]) -> Heralds:
+        """Returns a link's log as arrays."""
+        time_ps = np.array(log.time_ps, dtype=np.int64)
+        clicks = np.array(log.clicks, dtype=np.int64)
+        lookup = np.array([names.get(k, "") for k in range(16)])
+        return cls(
+            time_ps=time_ps,
+            wait_ps=time_ps - np.array(log.session_start_ps, dtype=np.int64),
+            attempt=np.array(log.attempt, dtype=np.int64),
+            bell_state=lookup[clicks],
+            clicks=clicks,
+            arrivals=np.array(log.arrivals, dtype=np.int64),
+            state_index=np.array(log.state, dtype=np.int64),
+            states=np.array(states, dtype=complex).reshape(-1, 4, 4),
+        )
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        return len(self.time_ps)
+
+    @property
+    def time_s(self) -> NDArray[np.float64]:
+        """When the station decided, in s."""
+        return self.time_ps / PS_PER_S
+
+    def state(self, number: int) -> qutip.Qobj:
+        """Returns the memories' state right after a herald, before dephasing."""
+        return to_qobj(self.states[self.state_index[number]])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        scenario: the run's name.
+        seed: its seed.
+        resolution: how attempts were played.
+        partial: whether it was ended early.
+        sim_time_s: simulated time.
+        wall_time_s: real time from the first event to the last.
+        attempts: attempts started, those still open at the end included.
+        attempting_s: time that the link spent on them.
+        activity_s: for each node the time spent on each activity.
+        heralds: the heralds.
+        rounds: the rounds that both parties completed.
+        protocol: what the parties did.
+        memory_levels: levels of each node's particle over which white noise spreads.
+        expected_link: closed form of the link, or ``None`` where there is none.
+        expected: closed form of the protocol, likewise.
+        published: what a publication says, by the key of ``summary``.
+    """
+
+    scenario: str
+    seed: int
+    resolution: str
+    partial: bool
+    sim_time_s: float
+    wall_time_s: float
+    attempts: int
+    attempting_s: float
+    activity_s: dict[str, dict[str, float]]
+    heralds: Heralds
+    rounds: Rounds
+    protocol: DIQKD
+    memory_levels: tuple[int, ...]
+    expected_link: LinkExpectation | None
+    expected: ProtocolExpectation | None
+    published: dict[str, display.Published] = field(default_factory=dict)
+
+    @cached_property
+    def correlators(self) -> dict[tuple[int, int], bell_test.Estimate]:
+        """E_xy by settings (x, y)."""
+        return bell_test.correlators(self.rounds)
+
+    @cached_property
+    def chsh(self) -> bell_test.Estimate | None:
+        """S, or ``None`` where a setting was not played."""
+        return bell_test.chsh_value(self.correlators, self.protocol.chsh_terms)
+
+    @cached_property
+    def qbers(self) -> list[bell_test.Estimate | None]:
+        """The error rate of each key pair, ``None`` where it was not played."""
+        anticorrelated = self.protocol.key_anticorrelated
+        return [
+            bell_test.error_rate(self.rounds, [pair], anticorrelated)
+            for pair in self.protocol.key_pairs
+        ]
+
+    @cached_property
+    def qber(self) -> bell_test.Estimate | None:
+        """The error rate of all key pairs together."""
+        return bell_test.error_rate(
+            self.rounds, self.protocol.key_pairs, self.protocol.key_anticorrelated
+        )
+
+    @cached_property
+    def key_rate_bits_per_round(self) -> float | None:
+        """Secret bits a round by the protocol's bound from the observed S and Q, 0 or more.
+
+        Asymptotic and for the observed values themselves: no confidence interval is deducted.
+        """
+        qbers = [q.value for q in self.qbers if q]
+        if self.chsh is None or len(qbers) < len(self.qbers):
+            return None
+        total = len(self.rounds.x)
+        sifting = sum(q.rounds for q in self.qbers if q) / total
+        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifting)
+
+    @cached_property
+    def expected_key_rate_bits_per_round(self) -> float | None:
+        """The same from the closed forms of S, Q and the settings' chances."""
+        if self.expected is None:
+            return None
+        sifting = sum(self.expected.key_probabilities)
+        return key_rate(self.protocol.bound, self.expected.chsh_s, self.expected.qbers, sifting)
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the figures under the documented keys of ``qnetsim run --json``."""
+        link, expected = self.expected_link, self.expected
+        seconds = self.sim_time_s
+        rounds = len(self.rounds.x)
+        rate = self.key_rate_bits_per_round
+        expected_rate = self.expected_key_rate_bits_per_round
+        herald_rate = link.herald_rate_hz if link else None
+        figures: dict[str, Any] = {
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "resolution": self.resolution,
+            "partial": self.partial,
+            "sim_time_s": seconds,
+            "wall_time_s": self.wall_time_s,
+            "attempts": self.attempts,
+            "heralds": len(self.heralds),
+            "herald_rate_hz": _over(len(self.heralds), seconds),
+            "expected_herald_rate_hz": herald_rate,
+            "expected_herald_probability": link.herald_probability if link else None,
+            "duty_cycle": self._duty_cycle(),
+            "expected_duty_cycle": link.duty_cycle if link else None,
+            "rounds": rounds,
+        }
+        figures |= _figure("chsh_s", self.chsh, expected.chsh_s if expected else None)
+        figures |= _figure("qber", self.qber, _mean_qber(expected))
+        for k, qber in enumerate(self.qbers):
+            figures |= _figure(f"qber_{k}", qber, expected.qbers[k] if expected else None)
+        figures["correlators"] = {
+            f"{x}{y}": {
+                "value": estimate.value,
+                "stderr": estimate.stderr,
+                "rounds": estimate.rounds,
+                "expected": expected.correlators[x, y] if expected else None,
+            }
+            for (x, y), estimate in self.correlators.items()
+        }
+        figures |= {
+            "state_fidelity": expected.state_fidelity if expected else None,
+            "published_formula_fidelity": self._published_formula_fidelity(),
+            "bound": self.protocol.bound,
+            "key_rate_bits_per_round": rate,
+            "key_rate_bits_per_s": None if rate is None else rate * _over(rounds, seconds),
+            "expected_key_rate_bits_per_round": expected_rate,
+            "expected_key_rate_bits_per_s": (
+                None if expected_rate is None or herald_rate is None
+                else expected_rate * herald_rate
+            ),
+        }  # fmt: skip
+        return figures
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a data frame with a row for each round, where pandas is installed.
+
+        Columns: herald, time_s, wait_s, bell_state, x, y, a, b.
+        """
+        import pandas
+
+        number = self.rounds.herald
+        return pandas.DataFrame(
+            {
+                "herald": number,
+                "time_s": self.heralds.time_s[number],
+                "wait_s": self.heralds.wait_ps[number] / PS_PER_S,
+                "bell_state": self.heralds.bell_state[number],
+                "x": self.rounds.x,
+                "y": self.rounds.y,
+                "a": self.rounds.a,
+                "b": self.rounds.b,
+            }
+        )
+
+    def __rich__(self) -> Table:
+        """Returns the table that a terminal shows."""
+        return display.rich_table(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return display.html_table(self._title(), self._rows())
+
+    def _title(self) -> str:
+        partial = ", PARTIAL: ended early" if self.partial else ""
+        return f"{self.scenario}, seed {self.seed}, {self.resolution} resolution{partial}"
+
+    def _rows(self) -> list[display.Row]:
+        return display.comparison(self.summary(), self.published)
+
+    def _duty_cycle(self) -> dict[str, Any]:
+        return {
+            "attempting": _over(self.attempting_s, self.sim_time_s),
+            "nodes": {
+                node: {
+                    activity: _over(spent[activity], self.sim_time_s)
+                    for activity in ACTIVITIES
+                    if activity in spent
+                }
+                for node, spent in self.activity_s.items()
+            },
+        }
+
+    def _published_formula_fidelity(self) -> float | None:
+        """(1 + (d^2 - 1) V)/d^2 with V = S/(2 sqrt 2): white noise on two d-level particles."""
+        if self.expected is None:
+            return None
+        levels = math.prod(self.memory_levels)
+        visibility = self.expected.chsh_s / (2 * math.sqrt(2))
+        return (1 + (levels - 1) * visibility) / levels
+
+
+def key_rate(bound: str, s: float, qbers: list[float], sifting: float) -> float:
+    """Returns the asymptotic secret bits a round by a bound, 0 or more.
+
+    Args:
+        bound: ``chsh`` or ``two-basis`` (``security.entropy`` says what each is worth).
+        s: the CHSH value.
+        qbers: the error rate of each key pair.
+        sifting: the share of rounds that are key rounds.
+    """
+    if bound == "chsh":
+        rate = chsh_key_rate(s, qbers[0], sifting)
+    else:
+        rate = two_basis_key_rate(s, qbers[0], qbers[1], sifting)
+    return max(0.0, float(rate))
+
+
+def _over(amount: float, seconds: float) -> float:
+    return amount / seconds if seconds else 0.0
+
+
+def _figure(
+    key: str, estimate: bell_test.Estimate | None, expected: float | None
+) -> dict[str, float | None]:
+    return {
+        key: estimate.value if estimate else None,
+        f"{key}_stderr": estimate.stderr if estimate else None,
+        f"expected_{key}": expected,
+    }
+
+
+def _mean_qber(expected: ProtocolExpectation | None) -> float | None:
+    """Returns the error rate over all key pairs, each as often as it is drawn."""
+    if expected is None:
+        return None
+    return float(np.average(expected.qbers, weights=expected.key_probabilities))

@@ -1,0 +1,285 @@
+"""Scenario files: TOML <-> validated models -> networks and runs."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, StringConstraints, ValidationError
+
+from qnetsim.channels.classical import ClassicalChannel
+from qnetsim.channels.fibre import Fibre
+from qnetsim.display import Published
+from qnetsim.errors import Fault, InvalidInputError
+from qnetsim.network import Link, Network, link_faults
+from qnetsim.nodes.bsm import BellStation
+from qnetsim.nodes.memory import MemoryNode
+from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.result import Result
+from qnetsim.simulation import Report, Simulation, protocol_faults
+from qnetsim.spec import (
+    Name,
+    NonNegative,
+    PositiveInteger,
+    PositiveSeconds,
+    Spec,
+    described,
+    dotted,
+    faults_of,
+    keys_at,
+    shown,
+    suggestion,
+    within,
+)
+from qnetsim.trace import Trace
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
+Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]
+
+
+class Run(Spec):
+    """How long and how finely to simulate."""
+
+    duration_s: PositiveSeconds | None = described(
+        "simulated time; until max_rounds where it is absent", default=None
+    )
+    max_rounds: PositiveInteger | None = described("stop after so many rounds", default=None)
+    resolution: Literal["herald", "attempt"] = described(
+        "skip the attempts that fail, or play each", default="herald"
+    )
+
+
+class FibreRoute(Fibre):
+    """A fibre and where it lies."""
+
+    node: Name
+    station: Name
+
+
+class ClassicalRoute(ClassicalChannel):
+    """A classical channel and where it lies."""
+
+    node: Name
+    station: Name
+
+
+class PublishedFigure(Spec):
+    """What a publication says, shown beside what is simulated and used for nothing else."""
+
+    value: Figure
+    stderr: NonNegative | None = described("printed standard error", default=None)
+    source: Text = described("where it stands")
+
+
+class ScenarioModel(Spec):
+    """A scenario file."""
+
+    name: Name
+    title: Text
+    source: Text = described("the publication that the parameters come from")
+    run: Run
+    nodes: dict[Name, MemoryNode]
+    stations: dict[Name, BellStation]
+    fibres: dict[Name, FibreRoute]
+    classical: dict[Name, ClassicalRoute]
+    links: dict[Name, Link]
+    protocol: DIQKD
+    published: dict[str, PublishedFigure] = described(
+        "figures by their key in the JSON output", default={}
+    )
+    published_correlators: dict[SettingPair, PublishedFigure] = described(
+        "correlators by their settings XY", default={}
+    )
+
+
+class Scenario:
+    """A validated scenario, ready to run.
+
+    Args:
+        data: the parsed file.
+        source: what messages call it.
+
+    Raises:
+        InvalidInputError: something is wrong with it; lists every fault.
+    """
+
+    def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
+        faults = []
+        try:
+            self.model = ScenarioModel.model_validate(data)
+        except ValidationError as error:
+            faults = faults_of(error, ScenarioModel)
+        faults += [fault for fault in _wiring_faults(data) if fault not in faults]
+        if not faults:
+            links = {name: link.nodes for name, link in self.model.links.items()}
+            faults += protocol_faults(self.model.protocol, links)
+            if self.model.run.duration_s is None and self.model.run.max_rounds is None:
+                faults.append(Fault("run", "", "needs a duration_s or max_rounds to end at"))
+        if faults:
+            raise InvalidInputError(faults, source)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> Scenario:
+        """Reads a scenario file.
+
+        Args:
+            path: a TOML file.
+            settings: changes to it, each ``path.to.parameter=value``.
+
+        Raises:
+            InvalidInputError: the file cannot be read or something is wrong with it.
+        """
+        data = copy.deepcopy(_read(Path(path)))
+        faults = [fault for text in settings for fault in _change(data, text)]
+        if faults:
+            raise InvalidInputError(faults, str(path))
+        return cls(data, str(path))
+
+    def network(self) -> Network:
+        """Returns the scenario's network."""
+        model = self.model
+        network = Network()
+        for parts in (model.nodes, model.stations):
+            for name, part in parts.items():
+                network.add(name, part)
+        for routes in (model.fibres, model.classical):
+            for route in routes.values():
+                network.connect(route.node, route.station, route)
+        for name, link in model.links.items():
+            network.link(name, (link.nodes[0], link.nodes[1]), link.station)
+        return network
+
+    def simulation(self, seed: int, trace: Trace | None = None) -> Simulation:
+        """Returns the scenario as a simulation that has not begun."""
+        return Simulation(
+            self.network(),
+            self.model.protocol,
+            seed,
+            resolution=self.model.run.resolution,
+            name=self.model.name,
+            trace=trace,
+            max_rounds=self.model.run.max_rounds,
+        )
+
+    def run(self, seed: int, trace: Trace | None = None, report: Report | None = None) -> Result:
+        """Simulates the scenario.
+
+        Args:
+            seed: a non-negative integer.
+            trace: where to note what happens.
+            report: see ``Simulation.run``.
+        """
+        result = self.simulation(seed, trace).run(self.model.run.duration_s, report)
+        return replace(result, published=self.published())
+
+    def published(self) -> dict[str, Published]:
+        """Returns the published figures by the keys of the JSON output."""
+        figures = {
+            **self.model.published,
+            **{f"correlators.{k}": v for k, v in self.model.published_correlators.items()},
+        }
+        return {k: Published(v.value, v.stderr, v.source) for k, v in figures.items()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or "unknown error"
+        fault = Fault(str(path), "", f"cannot be read: {reason}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        fault = Fault(str(path), "", f"is not TOML: {reason}")
+    raise InvalidInputError([fault])
+
+
+def _change(data: dict[str, Any], text: str) -> Iterator[Fault]:
+    """Sets one parameter of a parsed file, or yields why it cannot be set."""
+    path, equals, value = text.partition("=")
+    parts = path.strip().split(".")
+    if not equals or not all(parts):
+        yield Fault("--set", shown(text), "must read path.to.parameter=value")
+        return
+    place: Any = data
+    for depth, part in enumerate(parts):
+        here: tuple[str, ...] = tuple(parts[:depth])
+        if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
+            key: Any = int(part)
+        else:
+            known = set(keys_at(ScenarioModel, here)) | set(
+                place if isinstance(place, dict) else map(str, range(len(place)))
+                if isinstance(place, list) else ()
+            )  # fmt: skip
+            if part not in known or not isinstance(place, dict):
+                where = dotted(parts[: depth + 1])
+                yield Fault(f"--set {where}", "", "unknown path" + suggestion(part, known))
+                return
+            key = part
+        if depth == len(parts) - 1:
+            place[key] = _parsed(value.strip())
+            return
+        place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
+
+
+def _parsed(text: str) -> Any:
+    """Returns a TOML value, or the text itself where it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
+def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yields what does not fit together, as far as the names in the file tell."""
+    nodes, stations = _table(data, "nodes"), _table(data, "stations")
+    for name in sorted(set(nodes) & set(stations)):
+        yield Fault(f"stations.{name}", "", "a node has this name")
+    for kind in ("fibres", "classical"):
+        yield from _route_faults(data, kind)
+    fibres, classical = _joined(data, "fibres"), _joined(data, "classical")
+    for station in stations:
+        if all(station != end for _, end in fibres):
+            yield Fault(f"stations.{station}", "", "no fibre reaches it")
+    for name, link in _table(data, "links").items():
+        ends, station = (
+            (link.get("nodes"), _text(link, "station")) if isinstance(link, dict) else (None, "")
+        )
+        if isinstance(ends, list) and all(isinstance(end, str) for end in ends) and station:
+            path = f"links.{name}"
+            yield from link_faults(path, ends, station, nodes, stations, fibres, classical)
+
+
+def _route_faults(data: Mapping[str, Any], kind: str) -> Iterator[Fault]:
+    """Yields what is wrong with the ends of one kind of channel."""
+    known = {"node": _table(data, "nodes"), "station": _table(data, "stations")}
+    for name, route in _table(data, kind).items():
+        for end, names in known.items():
+            value = _text(route, end)
+            if value and value not in names:
+                bound = f"no {end} is called that{suggestion(value, names)}"
+                yield Fault(f"{kind}.{name}.{end}", repr(value), bound)
+    joined = _joined(data, kind)
+    for node, station in sorted({ends for ends in joined if joined.count(ends) > 1}):
+        yield Fault(kind, "", f"more than one joins '{node}' and '{station}'")
+
+
+def _joined(data: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
+    """Returns the (node, station) pairs that one kind of channel joins."""
+    routes = _table(data, kind).values()
+    return [(_text(route, "node"), _text(route, "station")) for route in routes]
+
+
+def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    table = data.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _text(table: Any, key: str) -> str:
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""From statistics to secret bits: pure functions, no clock."""

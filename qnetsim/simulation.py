@@ -1,0 +1,174 @@
+"""Runs a protocol on a network and gathers what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from qnetsim import units
+from qnetsim.errors import Fault, InvalidInputError, SimulationError
+from qnetsim.keys.sifting import match_rounds
+from qnetsim.network import Network
+from qnetsim.protocols.diqkd import DIQKD, FRAMES, PartyProcess
+from qnetsim.protocols.expectation import link_expectation, protocol_expectation
+from qnetsim.protocols.heralding import HeraldedLink, Resolution
+from qnetsim.result import Heralds, Result
+from qnetsim.spec import shown, suggestion
+from qnetsim.timeline import HostedTimeline, Timeline
+from qnetsim.trace import Trace
+
+Report = Callable[[float, int], bool]
+"""Called with the simulated time in s and the heralds so far; returns whether to go on."""
+
+
+class Simulation:
+    """A protocol running on a network.
+
+    Args:
+        network: the hardware.
+        protocol: what the parties do.
+        seed: a non-negative integer; the same one gives the same results.
+        resolution: ``herald`` skips the attempts that fail, ``attempt`` plays each; everything
+            observable has the same law in both.
+        name: what the result calls the run.
+        env: a SimPy environment of the caller's to live in; by default an own one.
+        tick_s: length in s of one unit of that environment's clock.
+        trace: where to note what happens.
+        max_rounds: stop once so many rounds are complete.
+
+    Raises:
+        InvalidInputError: the protocol does not fit the network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        protocol: DIQKD,
+        seed: int,
+        *,
+        resolution: Resolution = "herald",
+        name: str = "simulation",
+        env: simpy.Environment | None = None,
+        tick_s: float = 1.0,
+        trace: Trace | None = None,
+        max_rounds: int | None = None,
+    ) -> None:
+        faults = protocol_faults(protocol, {k: v.nodes for k, v in network.links.items()})
+        if faults:
+            raise InvalidInputError(faults)
+        self.network = network
+        self.protocol = protocol
+        self.seed = seed
+        self.resolution = resolution
+        self.name = name
+        self.timeline = (
+            Timeline(seed, trace) if env is None else HostedTimeline(seed, env, tick_s, trace)
+        )
+        self._parties = tuple(
+            PartyProcess(party, frame, self.timeline)
+            for party, frame in zip(protocol.parties, FRAMES, strict=True)
+        )
+        first, second = self._parties
+        self.link = HeraldedLink(
+            network, protocol.link, (first, second), self.timeline, resolution, max_rounds
+        )
+        self._wall_s = 0.0
+        self._complete = True
+
+    def run(self, duration_s: float | None = None, report: Report | None = None) -> Result:
+        """Plays the simulation on and returns what came of it so far.
+
+        Args:
+            duration_s: for how long, in simulated s from now; ``None`` until ``max_rounds``.
+            report: called now and then; a run that it ends is marked as partial.
+
+        Raises:
+            SimulationError: there is nothing that would end the run.
+        """
+        if duration_s is None and self.link.max_rounds is None:
+            raise SimulationError("a run needs a duration or a number of rounds to end at")
+        until = None if duration_s is None else self.timeline.now + units.to_ps(duration_s)
+        heralds = self.link.log.time_ps
+        begin = time.perf_counter()
+        self._complete = self.timeline.play(
+            until, report and (lambda now: report(units.to_seconds(now), len(heralds)))
+        )
+        self._wall_s += time.perf_counter() - begin
+        return self.result()
+
+    def result(self) -> Result:
+        """Returns what came of the simulation so far; for runs in the caller's environment."""
+        link = self.link
+        now_ps = self.timeline.now
+        attempts, attempting_ps = link.progress()
+        sim_time_s = units.to_seconds(now_ps)
+        columns = [(p.record.herald, p.record.setting, p.record.outcome) for p in self._parties]
+        expected_link = link_expectation(self.network, self.protocol.link, sim_time_s)
+        expected = expected_link and protocol_expectation(
+            self.protocol, link.arms, expected_link.states
+        )
+        return Result(
+            scenario=self.name,
+            seed=self.seed,
+            resolution=self.resolution,
+            partial=not self._complete,
+            sim_time_s=sim_time_s,
+            wall_time_s=self._wall_s,
+            attempts=attempts,
+            attempting_s=units.to_seconds(attempting_ps),
+            activity_s={
+                cycle.slot.name: {k: units.to_seconds(v) for k, v in cycle.activity_ps().items()}
+                for cycle in link.cycles
+            },
+            heralds=Heralds.of(link.log, link.spec.heralds, link.states),
+            rounds=match_rounds(columns[0], columns[1]),
+            protocol=self.protocol,
+            memory_levels=tuple(arm.node.memory_levels for arm in link.arms),
+            expected_link=expected_link,
+            expected=expected,
+        )
+
+
+def simulate(
+    network: Network, protocol: DIQKD, *, seed: int, duration_s: float | None = None, **options: Any
+) -> Result:
+    """Runs a protocol on a network; see ``Simulation`` for the options.
+
+    Args:
+        network: the hardware.
+        protocol: what the parties do.
+        seed: a non-negative integer.
+        duration_s: for how long, in simulated s; ``None`` until ``max_rounds``.
+        **options: of ``Simulation``.
+    """
+    return Simulation(network, protocol, seed, **options).run(duration_s)
+
+
+def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]:
+    """Returns what is wrong with a protocol, given the nodes of each link."""
+    faults = []
+    if protocol.link not in links:
+        bound = "no link is called that" + suggestion(protocol.link, links)
+        faults.append(Fault("protocol.link", repr(protocol.link), bound))
+    else:
+        nodes = [party.node for party in protocol.parties]
+        if nodes != links[protocol.link]:
+            bound = f"must be the nodes of the link in order, {links[protocol.link]}"
+            faults.append(Fault("protocol.parties", shown(nodes), bound))
+    counts = [len(party.angles_deg) for party in protocol.parties]
+    settings = [("key_pairs", i, pair) for i, pair in enumerate(protocol.key_pairs)]
+    settings += [("chsh_terms", i, term[:2]) for i, term in enumerate(protocol.chsh_terms)]
+    for field, index, pair in settings:
+        for party, (setting, count) in enumerate(zip(pair, counts, strict=True)):
+            if setting >= count:
+                bound = f"must be below the {count} settings of party {party}"
+                path = f"protocol.{field}.{index}.{party}"
+                faults.append(Fault(path, str(setting), bound))
+    pairs_wanted = {"chsh": 1, "two-basis": 2}[protocol.bound]
+    if len(protocol.key_pairs) != pairs_wanted:
+        bound = f"must have {pairs_wanted} for the bound '{protocol.bound}'"
+        faults.append(Fault("protocol.key_pairs", shown(protocol.key_pairs), bound))
+    return faults

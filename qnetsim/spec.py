@@ -1,0 +1,141 @@
+"""Validated, immutable descriptions of hardware, and one voice for what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ValidationError as PydanticError
+from pydantic_core import PydanticCustomError
+
+from qnetsim.errors import Fault, InvalidInputError
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _ModelType
+else:
+    _ModelType = type(BaseModel)
+
+
+def within(low: float, high: float, *, open_low: bool = False) -> Callable[[float], float]:
+    """Returns a validator for low <= value <= high, or low < value where ``open_low``."""
+    left, right = "(" if open_low else "[", ")" if math.isinf(high) else "]"
+    bound = f"must lie in {left}{low:g}, {high:g}{right}"
+
+    def check(value: float) -> float:
+        if not low <= value <= high or (open_low and value == low):
+            raise PydanticCustomError("range", "{bound}", {"bound": bound})
+        return value
+
+    return check
+
+
+_CENTURY_S = 3.2e9
+
+Probability = Annotated[float, AfterValidator(within(0, 1))]
+NonNegative = Annotated[float, AfterValidator(within(0, math.inf))]
+Seconds = Annotated[float, AfterValidator(within(0, _CENTURY_S))]
+PositiveSeconds = Annotated[float, AfterValidator(within(1e-12, _CENTURY_S))]
+Metres = Annotated[float, AfterValidator(within(0, 1e9))]
+Decibels = Annotated[float, AfterValidator(within(0, 1e4))]
+RateHz = Annotated[float, AfterValidator(within(0, 1e12))]
+GroupIndex = Annotated[float, AfterValidator(within(1, 10))]
+Exponent = Annotated[float, AfterValidator(within(0, 10, open_low=True))]
+PositiveInteger = Annotated[int, AfterValidator(within(1, 10**9))]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$", min_length=1, max_length=64)
+]
+
+
+class _SpecType(_ModelType):
+    """Makes a call of the class, and only that, answer in qnetsim's words."""
+
+    def __call__(cls: type[BaseModel], *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # noqa: N805
+        try:
+            return _ModelType.__call__(cls, *args, **kwargs)
+        except PydanticError as error:
+            raise InvalidInputError(faults_of(error, cls), cls.__name__) from None
+
+
+class Spec(BaseModel, metaclass=_SpecType):
+    """A validated, immutable description; numbers are checked and never converted from text.
+
+    Raises:
+        InvalidInputError: a field is missing, unknown or out of its range.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+def described(text: str, **kwargs: Any) -> Any:
+    """Returns a field with a description (for the schema), optional where a default is given."""
+    return Field(description=text, **kwargs)
+
+
+def faults_of(error: PydanticError, model: type[BaseModel]) -> list[Fault]:
+    """Returns a validation error's faults, with the nearest known key for each unknown one."""
+    return [_fault(item, model) for item in error.errors(include_url=False)]
+
+
+def _fault(item: Mapping[str, Any], model: type[BaseModel]) -> Fault:
+    location = tuple(item["loc"])
+    path = dotted(location)
+    kind = item["type"]
+    if kind == "missing":
+        return Fault(path, "", "is missing")
+    if kind == "extra_forbidden":
+        known = keys_at(model, location[:-1])
+        return Fault(path, "", "unknown key" + suggestion(str(location[-1]), known))
+    message = str(item["msg"])
+    if kind == "literal_error":
+        message = "must be one of " + message.removeprefix("Input should be ")
+    message = message.replace("Input should be", "must be").replace("String should", "must")
+    return Fault(path, shown(item["input"]), message[:1].lower() + message[1:])
+
+
+def dotted(location: Iterable[int | str]) -> str:
+    """Returns a location in a file as it is written in ``--set``."""
+    return ".".join(str(part) for part in location) or "(top)"
+
+
+def shown(value: Any) -> str:
+    """Returns a value as a message shows it: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Returns ``; did you mean 'x'?`` for the nearest known word, or the known words."""
+    choices = sorted(known)
+    near = get_close_matches(word, choices, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known here: {', '.join(choices)}" if choices else ""
+
+
+def keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Returns the field names of the model that stands at a location inside another."""
+    annotation: Any = model
+    for part in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = annotation.model_fields[str(part)].annotation
+        else:
+            annotation = get_args(annotation)[-1]
+        annotation = _required(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return list(annotation.model_fields)
+    return []
+
+
+def _required(annotation: Any) -> Any:
+    """Returns an optional annotation's other half, without its metadata."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
