@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 
 class Published(NamedTuple):
@@ -24,17 +24,15 @@ class Published(NamedTuple):
     source: str
 
 
-class Row(NamedTuple):
-    """A line of the table, as text."""
+class Section(NamedTuple):
+    """A table: a title, headings and lines of text."""
 
-    quantity: str
-    simulated: str
-    expected: str
-    published: str
-    source: str
+    title: str
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]]
 
 
-_HEADINGS = Row("quantity", "simulated", "closed form", "published", "source")
+_SIDES = ("simulated", "closed form", "published")
 
 _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("sim_time_s", "simulated time (s)", "g"),
@@ -43,7 +41,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("heralds", "heralds", "d"),
     ("herald_rate_hz", "heralds per second", ".5g"),
     ("herald_probability", "heralds per attempt", ".4g"),
-    ("duty_cycle", "duty cycle", ".4f"),
+    ("attempting", "duty cycle", ".4f"),
     ("rounds", "rounds", "d"),
     ("chsh_s", "CHSH value S", ".3f"),
     ("qber", "error rate Q", ".4f"),
@@ -54,112 +52,127 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("key_rate_bits_per_round", "secret bits per round", ".4f"),
     ("key_rate_bits_per_s", "secret bits per second", ".3g"),
 )
-_MODELLED = ("state_fidelity", "published_formula_fidelity")
 
 
-def comparison(summary: Mapping[str, Any], published: Mapping[str, Published]) -> list[Row]:
-    """Returns the lines of the table.
+def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> list[Section]:
+    """Returns the tables that show a result.
 
     Args:
         summary: the figures of ``Result.summary``.
         published: figures by the same keys; ``correlators.XY`` for a correlator.
     """
-    figures = dict(summary)
-    figures["herald_probability"] = (
-        summary["heralds"] / summary["attempts"] if summary["attempts"] else None
-    )
-    figures["duty_cycle"] = summary["duty_cycle"]["attempting"]
-    for key in _MODELLED:
-        figures[f"expected_{key}"] = figures.pop(key)
-    rows = [
-        _row(label, key, figures, published, form)
-        for key, label, form in _QUANTITIES
-        if key in figures or f"expected_{key}" in figures
+    return [
+        _figures(summary, published),
+        _correlators(summary["correlators"], published),
+        _activities(summary["duty_cycle"]["nodes"]),
     ]
-    for settings, correlator in summary["correlators"].items():
-        key = f"correlators.{settings}"
-        flat = {
-            key: correlator["value"],
-            f"{key}_stderr": correlator["stderr"],
-            f"expected_{key}": correlator["expected"],
-        }
-        label = f"E{settings}, P(a=b) = (1+E)/2"
-        row = _row(label, key, flat, published, ".3f")
-        rows.append(row._replace(**_with_probabilities(row, flat, published.get(key))))
-    for node, shares in summary["duty_cycle"]["nodes"].items():
-        text = ", ".join(f"{activity} {share:.3g}" for activity, share in shares.items())
-        rows.append(Row(f"time of {node}", text, "", "", ""))
-    return rows
 
 
-def _row(
-    label: str,
-    key: str,
-    figures: Mapping[str, Any],
-    published: Mapping[str, Published],
-    form: str,
-) -> Row:
-    paper = published.get(key)
-    return Row(
-        label,
-        _number(figures.get(key), figures.get(f"{key}_stderr"), form),
-        _number(figures.get(f"expected_{key}"), None, form),
-        _number(paper.value, paper.stderr, form if form != "d" else "g") if paper else "",
-        paper.source if paper else "",
-    )
-
-
-def _with_probabilities(
-    row: Row, figures: Mapping[str, Any], paper: Published | None
-) -> dict[str, str]:
-    """Returns a correlator's columns with the probability of equal outcomes behind each."""
-    key = next(iter(figures))
-    values = {
-        "simulated": figures[key],
-        "expected": figures[f"expected_{key}"],
-        "published": paper.value if paper else None,
+def _figures(summary: Mapping[str, Any], published: Mapping[str, Published]) -> Section:
+    attempts = summary["attempts"]
+    figures = {
+        **summary,
+        "attempting": summary["duty_cycle"]["attempting"],
+        "expected_attempting": summary["expected_duty_cycle"],
+        "herald_probability": summary["heralds"] / attempts if attempts else None,
+        # What is modelled and not observed stands in the closed form's column.
+        "expected_state_fidelity": summary["state_fidelity"],
+        "expected_published_formula_fidelity": summary["published_formula_fidelity"],
+        "state_fidelity": None,
+        "published_formula_fidelity": None,
     }
-    return {
-        column: f"{getattr(row, column)}, {(1 + value) / 2:.3f}"
-        for column, value in values.items()
-        if value is not None
-    }
+    rows = []
+    for key, label, form in _QUANTITIES:
+        paper = published.get("duty_cycle" if key == "attempting" else key)
+        rows.append(
+            (
+                label,
+                _number(figures.get(key), figures.get(f"{key}_stderr"), form),
+                _number(figures.get(f"expected_{key}"), None, form),
+                _number(paper.value, paper.stderr, "g" if form == "d" else form) if paper else "",
+                paper.source if paper else "",
+            )
+        )
+    return Section("standard errors in parentheses", ("quantity", *_SIDES, "source"), [row for row in rows if any(row[1:])])
+
+
+def _correlators(
+    correlators: Mapping[str, Mapping[str, Any]], published: Mapping[str, Published]
+) -> Section:
+    rows = []
+    for settings, observed in correlators.items():
+        paper = published.get(f"correlators.{settings}")
+        values = (observed["value"], observed["expected"], paper.value if paper else None)
+        rows.append(
+            (
+                f"X={settings[0]} Y={settings[1]}",
+                _number(observed["value"], observed["stderr"], "+.3f"),
+                _number(observed["expected"], None, "+.3f"),
+                _number(paper.value, paper.stderr, "+.3f") if paper else "",
+                *(_number(None if v is None else (1 + v) / 2, None, ".3f") for v in values),
+            )
+        )
+    title = "correlators E, and probabilities P of equal outcomes"
+    headings = tuple(f"{symbol} {side}" for symbol in ("E", "P") for side in _SIDES)
+    return Section(title, ("settings", *headings), rows)
+
+
+def _activities(nodes: Mapping[str, Mapping[str, float]]) -> Section:
+    activities = list(dict.fromkeys(name for shares in nodes.values() for name in shares))
+    rows = [
+        (activity, *(_number(shares.get(activity), None, ".3g") for shares in nodes.values()))
+        for activity in activities
+    ]
+    return Section("share of each node's time", ("activity", *nodes), rows)
 
 
 def _number(value: float | None, stderr: float | None, form: str) -> str:
     if value is None:
         return ""
     text = format(value, form)
-    return f"{text} +- {stderr:.2g}" if stderr else text
+    return f"{text} ({stderr:.2g})" if stderr else text
 
 
-def rich_table(title: str, rows: list[Row]) -> Table:
-    """Returns the lines as a table for a terminal; columns without an entry are left out."""
+def rich_view(title: str, tables: Sequence[Section]) -> Group:
+    """Returns the tables for a terminal; empty ones and empty columns are left out."""
+    from rich.console import Group
+    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
-    kept = _columns(rows)
-    for column in kept:
-        table.add_column(_HEADINGS[column], overflow="fold")
-    for row in rows:
-        table.add_row(*(row[column] for column in kept))
-    return table
-
-
-def html_table(title: str, rows: list[Row]) -> str:
-    """Returns the lines as an HTML table for a notebook."""
-    kept = _columns(rows)
-    head = "".join(f"<th>{_HEADINGS[column]}</th>" for column in kept)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(row[column])}</td>" for column in kept) + "</tr>"
-        for row in rows
-    )
-    caption = html.escape(title)
-    return (
-        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    shown: list[Any] = [Text(title, style="bold")]
+    for section in tables:
+        if not section.rows:
+            continue
+        table = Table(title=escape(section.title) or None, title_justify="left")
+        kept = _columns(section)
+        for column in kept:
+            numeric = 0 < column < len(section.headings) and section.headings[column] != "source"
+            justify: Any = "right" if numeric else "left"
+            table.add_column(section.headings[column], justify=justify, overflow="fold")
+        for row in section.rows:
+            table.add_row(*(escape(row[column]) for column in kept))
+        shown.append(table)
+    return Group(*shown)
 
 
-def _columns(rows: list[Row]) -> list[int]:
-    return [k for k in range(len(_HEADINGS)) if any(row[k] for row in rows)]
+def html_view(title: str, tables: Sequence[Section]) -> str:
+    """Returns the tables as HTML for a notebook."""
+    parts = [f"<h4>{html.escape(title)}</h4>"]
+    for section in tables:
+        if not section.rows:
+            continue
+        kept = _columns(section)
+        head = "".join(f"<th>{html.escape(section.headings[column])}</th>" for column in kept)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(row[column])}</td>" for column in kept) + "</tr>"
+            for row in section.rows
+        )
+        caption = f"<caption>{html.escape(section.title)}</caption>" if section.title else ""
+        parts.append(f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return "".join(parts)
+
+
+def _columns(section: Section) -> list[int]:
+    columns = range(len(section.headings))
+    return [k for k in columns if any(row[k] for row in section.rows)]

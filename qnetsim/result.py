@@ -24,7 +24,7 @@ from qnetsim.units import PS_PER_S
 if TYPE_CHECKING:
     import pandas
     import qutip
-    from rich.table import Table
+    from rich.console import Group
 
 Integers = NDArray[np.int64]
 
@@ -244,19 +244,19 @@ class Result:
             }
         )
 
-    def __rich__(self) -> Table:
-        """Returns the table that a terminal shows."""
-        return display.rich_table(self._title(), self._rows())
+    def __rich__(self) -> Group:
+        """Returns the tables that a terminal shows."""
+        return display.rich_view(self._title(), self._sections())
 
     def _repr_html_(self) -> str:
-        return display.html_table(self._title(), self._rows())
+        return display.html_view(self._title(), self._sections())
 
     def _title(self) -> str:
         partial = ", PARTIAL: ended early" if self.partial else ""
         return f"{self.scenario}, seed {self.seed}, {self.resolution} resolution{partial}"
 
-    def _rows(self) -> list[display.Row]:
-        return display.comparison(self.summary(), self.published)
+    def _sections(self) -> list[display.Section]:
+        return display.sections(self.summary(), self.published)
 
     def _duty_cycle(self) -> dict[str, Any]:
         return {

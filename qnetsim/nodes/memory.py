@@ -104,6 +104,16 @@ class MemoryNode(Spec):
             raise PydanticCustomError("range", "{bound}", {"bound": bound})
         return levels
 
+    @field_validator("cooling")
+    @classmethod
+    def _losses_show(cls, cooling: Cooling | None, info: ValidationInfo) -> Cooling | None:
+        trap = info.data.get("trap")
+        if cooling is None and trap is not None and trap.lifetime_s is not None:
+            raise PydanticCustomError(
+                "missing_cooling", "needed with trap.lifetime_s: its fluorescence shows a loss"
+            )
+        return cooling
+
     @property
     def visibility(self) -> float:
         """V of the atom-photon state V |psi><psi| + (1 - V) white noise."""
