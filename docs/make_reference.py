@@ -1,0 +1,97 @@
+"""Writes docs/reference/scenario.md from the models: `python docs/make_reference.py`."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from qnetsim.scenario import ScenarioModel
+
+PAGE = Path(__file__).resolve().parent / "reference" / "scenario.md"
+HEAD = """# Scenario files
+
+TOML. Made from the models by `docs/make_reference.py`. Every number is an SI float in the unit that
+its name ends in; probabilities have none. Names in `<angle brackets>` are yours. A table that is
+optional as a whole is marked so; inside it, what has no default is required.
+"""
+
+
+def text() -> str:
+    parts = [HEAD]
+    _describe(ScenarioModel, "", parts, optional=False)
+    return "\n".join(parts)
+
+
+def _describe(model: type[BaseModel], path: str, parts: list[str], *, optional: bool) -> None:
+    rows, below = [], []
+    for name, field in model.model_fields.items():
+        kind, inner, wrapper = _kind(field.annotation)
+        if inner is not None:
+            place = f"{path}.{name}" if path else name
+            if wrapper == "dict":
+                place += f".<{name.rstrip('s')}>"
+            below.append((inner, place, wrapper, field.default is None))
+            continue
+        default = "required"
+        if field.default is None:
+            default = "absent"
+        elif field.default is not PydanticUndefined:
+            default = f"`{field.default}`"
+        note = field.description or ""
+        metadata = [*field.metadata, *_optional_metadata(field.annotation)]
+        ranges = [b for b in (_bound(m) for m in metadata) if b]
+        words = "; ".join([note, *ranges]).strip("; ").replace("|", "\\|")
+        rows.append(f"| `{name}` | {kind} | {default} | {words} |")
+    if rows:
+        title = f"`[{path}]`" if path else "top of the file"
+        mark = " (optional)" if optional else ""
+        summary = (model.__doc__ or "").strip().splitlines()[0]
+        parts += [f"\n## {title}{mark}\n", f"{summary}\n", "| key | type | default | |"]
+        parts += ["|---|---|---|---|", *rows]
+    for inner, place, wrapper, absent in below:
+        _describe(inner, f"[{place}]" if wrapper == "list" else place, parts, optional=absent)
+
+
+def _kind(annotation: Any) -> tuple[str, type[BaseModel] | None, str]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(a for a in get_args(annotation) if a is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table", annotation, "table"
+    if origin is dict:
+        return "table", _kind(args[1])[1], "dict"
+    if origin is list:
+        kind, inner, _ = _kind(args[0])
+        return f"list of {kind}", inner, "list"
+    if origin is tuple:
+        return "[" + ", ".join(_kind(a)[0] for a in args) + "]", None, ""
+    if args:
+        return " or ".join(f"`{a!r}`" for a in args), None, ""
+    return (
+        {float: "number", int: "integer", str: "text", bool: "true or false"}[annotation],
+        None,
+        "",
+    )
+
+
+def _optional_metadata(annotation: Any) -> list[Any]:
+    """Returns what annotates the part of an optional type that is not None."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    return [m for part in parts if get_origin(part) is Annotated for m in get_args(part)[1:]]
+
+
+def _bound(metadata: Any) -> str:
+    function = getattr(metadata, "func", None)
+    cells = getattr(function, "__closure__", None) or ()
+    texts = [c.cell_contents for c in cells if isinstance(c.cell_contents, str)]
+    return texts[0].removeprefix("must lie ") if texts else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(text())
