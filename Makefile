@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 .PHONY: run test quick check lint types imports bench figures clean
 
 run: $(VENV)/.installed
-	$(BIN)/qnetsim run $(SCENARIO) $(ARGS)
+	@$(BIN)/qnetsim run $(SCENARIO) $(ARGS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
