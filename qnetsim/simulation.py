@@ -107,9 +107,9 @@ class Simulation:
         sim_time_s = units.to_seconds(now_ps)
         columns = [(p.record.herald, p.record.setting, p.record.outcome) for p in self._parties]
         expected_link = link_expectation(self.network, self.protocol.link, sim_time_s)
-        expected = expected_link and protocol_expectation(
-            self.protocol, link.arms, expected_link.states
-        )
+        expected = None
+        if expected_link is not None and expected_link.states:
+            expected = protocol_expectation(self.protocol, link.arms, expected_link.states)
         return Result(
             scenario=self.name,
             seed=self.seed,

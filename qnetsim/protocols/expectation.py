@@ -141,8 +141,6 @@ class _ClosedForm:
                 mean = mean + w * state
             if weight:
                 states[name] = float(weight / chances[0]), mean / weight
-        if not math.isfinite(renewal.length_s):
-            return LinkExpectation(0.0, 1 / units.to_seconds(self.timing.period), 1.0, 0.0, states)
         return LinkExpectation(
             renewal.heralds / renewal.length_s,
             renewal.attempts / renewal.length_s,

@@ -41,7 +41,7 @@ class SlotRates(NamedTuple):
 
 
 class Renewal(NamedTuple):
-    """Averages over a session and the time until the next.
+    """Averages over a session and the time until the next, or over a cycle of an endless one.
 
     Attributes:
         heralds: chance that the session ends in a herald.
@@ -89,7 +89,9 @@ def session_renewal(
     decision_s = to_seconds(timing.decision)
     after_herald = _gap_after_round(slots)
     if not timing.burst:
-        attempts = 1 / herald_chances[0] if herald_chances[0] else math.inf
+        if not herald_chances[0]:
+            return Renewal(0.0, 1.0, period_s, period_s)
+        attempts = 1 / herald_chances[0]
         attempting = (attempts - 1) * period_s + decision_s
         return Renewal(1.0, attempts, attempting, go_s + attempting + after_herald)
     cooling_s = to_seconds(timing.cooling)
@@ -97,7 +99,10 @@ def session_renewal(
     burst_s = cycle_s - cooling_s
     first_check = _survivors(slots, go_s + cooling_s)[0]
     cycle = _cycle(timing, slots, herald_chances)
-    cycles = first_check[0] / (1 - cycle.survivors[0])
+    exits = cycle.herald + cycle.survivors[1:].sum()
+    if not exits:
+        return Renewal(0.0, cycle.attempts, burst_s, cycle_s)
+    cycles = first_check[0] / exits
     lost = first_check + cycles * cycle.survivors
     gap = cycles * cycle.herald * after_herald
     gap += float(np.dot(lost[1:], _gaps_after_loss(slots)[1:]))
