@@ -93,7 +93,8 @@ def _figures(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
                 paper.source if paper else "",
             )
         )
-    return Section("standard errors in parentheses", ("quantity", *_SIDES, "source"), [row for row in rows if any(row[1:])])
+    known = [row for row in rows if any(row[1:])]
+    return Section("standard errors in parentheses", ("quantity", *_SIDES, "source"), known)
 
 
 def _correlators(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
+from itertools import chain, count
 
 import numpy as np
 
@@ -15,19 +17,17 @@ _BLOCK = 1024
 
 
 class Stream:
-    """Random numbers for one component, drawn in blocks because single draws are slow."""
+    """Random numbers for one component, drawn in blocks because single draws are slow.
 
-    __slots__ = ("_generator", "_uniforms")
+    Attributes:
+        uniform: returns a number uniform on [0, 1).
+    """
+
+    __slots__ = ("uniform",)
 
     def __init__(self, generator: np.random.Generator) -> None:
-        self._generator = generator
-        self._uniforms: list[float] = []
-
-    def uniform(self) -> float:
-        """Returns a number uniform on [0, 1)."""
-        if not self._uniforms:
-            self._uniforms = self._generator.random(_BLOCK).tolist()
-        return self._uniforms.pop()
+        blocks = (reversed(generator.random(_BLOCK).tolist()) for _ in count())
+        self.uniform: Callable[[], float] = chain.from_iterable(blocks).__next__
 
     def exponential(self, mean: float) -> float:
         """Returns an exponential number of the given mean."""

@@ -36,6 +36,8 @@ class Timeline(simpy.Environment):
         self.streams = Streams(seed)
         self.trace = trace
         self._stopped = False
+        for event in ("event", "process", "timeout"):
+            setattr(self, event, getattr(self, event))  # SimPy does so in its own class only
 
     @property
     def now(self) -> int:
@@ -82,16 +84,16 @@ class Timeline(simpy.Environment):
             end.callbacks.append(lambda _: self.stop())
             self.trigger(end, None, until_ps - self.now)
         step = self.step
-        played = 0
         try:
-            while not self._stopped:
-                step()
-                played += 1
-                if report and not played % _EVENTS_BETWEEN_REPORTS and not report(self.now):
+            while True:
+                for _ in range(_EVENTS_BETWEEN_REPORTS):
+                    if self._stopped:
+                        return True
+                    step()
+                if report and not report(self.now):
                     return False
         except EmptySchedule:
-            pass
-        return True
+            return True
 
 
 class HostedTimeline(Timeline):

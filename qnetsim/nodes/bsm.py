@@ -13,12 +13,15 @@ from qnetsim.nodes.detector import Detector
 from qnetsim.physics.interference import (
     BELL_PATTERNS,
     DETECTORS,
+    N_CLICK_SETS,
     blind,
     two_photon_click_states,
 )
 from qnetsim.physics.photon import window_acceptance
 from qnetsim.rng import Stream
 from qnetsim.spec import PositiveSeconds, Probability, Seconds, Spec, described, within
+
+_CLICKED = [[d for d in range(len(DETECTORS)) if k >> d & 1] for k in range(N_CLICK_SETS)]
 
 WindowStart = Annotated[float, AfterValidator(within(-1, 1))]
 
@@ -99,6 +102,7 @@ class Station:
         self._dead_ps = units.to_ps(spec.detector.dead_time_s)
         self._window_ps = units.to_ps(spec.window_length_s)
         self._blind_until = [0] * len(DETECTORS)
+        self._all_see_from = 0
         self._cumulative: dict[tuple[int, int], list[float]] = {}
 
     def receive(self, port: int) -> None:
@@ -107,6 +111,8 @@ class Station:
 
     def blind_at(self, opening_ps: int) -> int:
         """Returns the click set of the detectors that are blind when a window opens."""
+        if opening_ps >= self._all_see_from:
+            return 0
         blind_until = self._blind_until
         return sum(1 << d for d, until in enumerate(blind_until) if until > opening_ps)
 
@@ -117,9 +123,9 @@ class Station:
 
     def blind(self, clicks: int, opening_ps: int) -> None:
         """Starts the dead time of the detectors that clicked in a window."""
-        for d in range(len(DETECTORS)):
-            if clicks >> d & 1:
-                self._blind_until[d] = opening_ps + self._dead_ps
+        until = self._all_see_from = opening_ps + self._dead_ps
+        for d in _CLICKED[clicks]:
+            self._blind_until[d] = until
 
     def close(self, opening_ps: int, foretold: int | None = None) -> tuple[int, int, int]:
         """Closes the window; returns the photons in it, the clicks, and the blind detectors.

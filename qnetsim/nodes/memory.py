@@ -191,6 +191,8 @@ class Slot:
         name: the slot's name, the node's where it has only one.
         node: the hardware.
         ledger: what the slot spent its time on.
+        readout_delay_ps: from the herald's arrival until a readout starts.
+        readout_ps: how long one takes.
         loss_ps: when its particle leaves the trap.
         emitted_ps: when its qubit was last made.
     """
@@ -199,6 +201,8 @@ class Slot:
         self.name = name
         self.node = node
         self.ledger = Ledger(name, timeline)
+        self.readout_delay_ps = units.to_ps(node.readout.delay_s)
+        self.readout_ps = units.to_ps(node.readout.duration_s)
         self.loss_ps = 0
         self.emitted_ps = 0
         self._joint: tuple[JointState, int] | None = None
@@ -244,12 +248,12 @@ class Slot:
     def measure(self, angle_rad: float) -> int:
         """Reads the qubit out along a linear-polarisation angle; returns +1 or -1."""
         uniform = self._readout.uniform()
-        if self._joint is None or not self.holds_particle:
+        now = self._timeline.now
+        if self._joint is None or now >= self.loss_ps:
             return self.node.readout.outcome_if_lost
         joint, qubit = self._joint
         self._joint = None
-        age_ps = self._timeline.now - self.emitted_ps
-        return joint.measure(qubit, age_ps, angle_rad, uniform)
+        return joint.measure(qubit, now - self.emitted_ps, angle_rad, uniform)
 
     def empty(self) -> None:
         """Removes the particle, as a destructive readout does."""

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from qnetsim import units
 from qnetsim.nodes.memory import Slot
 from qnetsim.protocols.slot_cycle import Herald
 from qnetsim.rng import Stream
@@ -124,13 +123,12 @@ class PartyProcess:
     def round(self, slot: Slot, herald: Herald) -> ProcessGenerator:
         """Plays one round, from the herald's arrival to the outcome."""
         timeline = self._timeline
-        readout = slot.node.readout
         setting = self._inputs.draw()
-        if readout.delay_s:
-            yield timeline.timeout(units.to_ps(readout.delay_s))
+        if slot.readout_delay_ps:
+            yield timeline.timeout(slot.readout_delay_ps)
         outcome = slot.measure(self._angles[herald.bell_state][setting])
-        if readout.duration_s:
-            yield timeline.timeout(units.to_ps(readout.duration_s))
+        if slot.readout_ps:
+            yield timeline.timeout(slot.readout_ps)
         record = self.record
         record.herald.append(herald.number)
         record.setting.append(setting)

@@ -151,10 +151,11 @@ class HeraldedLink:
                     cycle.leave(split)
 
     def _wait_for_slots(self) -> ProcessGenerator:
+        first, second = self.cycles
         while True:
-            for cycle in self.cycles:
-                yield cycle.ready
-            if all(cycle.waiting for cycle in self.cycles):
+            yield first.ready
+            yield second.ready
+            if first.waiting and second.waiting:
                 return
 
     def _skip_on(self, session: Session) -> _Heralded:
@@ -185,7 +186,7 @@ class HeraldedLink:
 
     def _attempt(self, session: Session, attempt: int, fate: Fate | None = None) -> _Heralded:
         """Plays one attempt, as it was foretold or by drawing each part's chances."""
-        timeline = self._timeline
+        timeline, timing = self._timeline, self.timing
         start = session.attempt_start(attempt)
         for emission, port in self._pulses:
             wait = start + emission - timeline.now
@@ -195,14 +196,14 @@ class HeraldedLink:
             slot.excite()
             arrives = fate.arrivals >> port & 1 if fate else self._photon_survives(port)
             if arrives:
-                flight = timeline.timeout(self.timing.flights[port])
-                flight.callbacks.append(self._receivers[port])
+                flight = timing.flights[port]
+                timeline.timeout(flight).callbacks.append(self._receivers[port])
                 if timeline.trace:
                     now = timeline.now
-                    timeline.trace.add(slot.name, "flight", now, now + self.timing.flights[port])
-        yield timeline.timeout(start + self.timing.decision - timeline.now)
+                    timeline.trace.add(slot.name, "flight", now, now + flight)
+        yield timeline.timeout(start + timing.decision - timeline.now)
         arrivals, clicks, blinded = self.station.close(
-            start + self.timing.opening, fate.clicks if fate else None
+            start + timing.opening, fate.clicks if fate else None
         )
         if clicks not in self._heralds:
             return False
@@ -221,12 +222,13 @@ class HeraldedLink:
         self, session: Session, attempt: int, arrivals: int, clicks: int, blinded: int
     ) -> None:
         key = arrivals, clicks, blinded
-        if key not in self._branches:
+        known = self._branches.get(key)
+        if known is None:
             state = heralded_state(self.station, self.arms, *key)
             nodes = tuple(arm.node for arm in self.arms)
-            self._branches[key] = len(self.states), Branch(state, nodes)
+            known = self._branches[key] = len(self.states), Branch(state, nodes)
             self.states.append(state)
-        index, branch = self._branches[key]
+        index, branch = known
         log = self.log
         herald = Herald(len(log.time_ps), self._heralds[clicks])
         log.time_ps.append(self._timeline.now)
@@ -241,5 +243,7 @@ class HeraldedLink:
             cycle.herald(herald)
 
     def _count_round(self) -> None:
-        if self.max_rounds and min(c.rounds for c in self.cycles) >= self.max_rounds:
-            self._timeline.stop()
+        if self.max_rounds:
+            first, second = self.cycles
+            if min(first.rounds, second.rounds) >= self.max_rounds:
+                self._timeline.stop()

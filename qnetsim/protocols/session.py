@@ -98,6 +98,8 @@ class Session(NamedTuple):
             offset: ps from an attempt's start.
             time: on the clock, in ps.
         """
+        if time >= units.NEVER_PS:
+            return units.NEVER_PS
         timing = self.timing
         elapsed = time - offset - self.start
         cycles = 0

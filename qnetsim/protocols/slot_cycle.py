@@ -10,7 +10,7 @@ import simpy
 from qnetsim import units
 from qnetsim.network import Arm
 from qnetsim.nodes.activity import Ledger
-from qnetsim.nodes.memory import Slot
+from qnetsim.nodes.memory import MemoryNode, Slot
 from qnetsim.protocols.session import Session
 from qnetsim.timeline import ProcessGenerator, Timeline
 
@@ -66,6 +66,7 @@ class SlotCycle:
         self.ready = timeline.event()
         self.waiting = False
         self.rounds = 0
+        self._recovery_ps = _recovery_ps(arm.node)
         self._latency_ps = latency_ps
         self._user = user
         self._timeline = timeline
@@ -125,7 +126,11 @@ class SlotCycle:
             yield from self._user.round(slot, herald)
             self.rounds += 1
             self._served()
-            yield from self._recover()
+            if slot.node.readout.destructive:
+                slot.empty()
+            for activity, pause in self._recovery_ps:
+                ledger.begin(activity)
+                yield self._timeline.timeout(pause)
 
     def _load(self) -> ProcessGenerator:
         self.slot.ledger.begin("loading")
@@ -152,18 +157,6 @@ class SlotCycle:
         self.ready = self._timeline.event()
         self._timeline.trigger(self._outcome, None, 0)
 
-    def _recover(self) -> ProcessGenerator:
-        """Closes the shutter and clears the trap, where the readout was destructive."""
-        node = self.slot.node
-        pauses = [("shutter", node.shutter_s)]
-        if node.readout.destructive:
-            self.slot.empty()
-            pauses.append(("emptying", node.trap.emptying_s if node.trap else 0.0))
-        for activity, duration_s in pauses:
-            if duration_s:
-                self.slot.ledger.begin(activity)
-                yield self._timeline.timeout(units.to_ps(duration_s))
-
     def _book_session(self, split: tuple[int, int] | None = None) -> None:
         session, self._session = self._session, None
         self._book(session, self.slot.ledger, split)
@@ -182,3 +175,14 @@ class SlotCycle:
             cooling, attempting = split or session.split(now)
             ledger.book("cooling", cooling)
             ledger.book("attempting", attempting)
+
+
+def _recovery_ps(node: MemoryNode) -> list[tuple[str, int]]:
+    """Returns what a slot does after a round, and for how long in ps.
+
+    It closes the shutter and, where the readout was destructive, clears the trap.
+    """
+    pauses = [("shutter", node.shutter_s)]
+    if node.readout.destructive and node.trap:
+        pauses.append(("emptying", node.trap.emptying_s))
+    return [(activity, units.to_ps(pause)) for activity, pause in pauses if pause]
