@@ -1,0 +1,33 @@
+"""Each link is played once, whatever number of tests look at its runs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+
+import pytest
+from links import VARIANTS, Played, params, play_both
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Executor]:
+    """Fresh processes, so that runs go on side by side and untouched by what tests patch."""
+    workers = min(4, os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def plays() -> dict[str, Played]:
+    return {}
+
+
+@pytest.fixture(params=params(*VARIANTS))
+def played(request: pytest.FixtureRequest, pool: Executor, plays: dict[str, Played]) -> Played:
+    """A link and its runs, played when first asked for."""
+    name = request.param
+    if name not in plays:
+        plays[name] = play_both(name, pool)
+    return plays[name]

@@ -1,0 +1,84 @@
+"""Three ways to ask a link: its closed form agrees with both resolutions.
+
+Each figure must lie within five standard errors, which chance exceeds with probability 5.7e-7
+(with a Gaussian; 8.6e-7 where the error comes from 400 batches of heralds, Student's t). Under
+drift, gaps spread more than the heralds' number does, so the error is rather too large.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from comparison import column_of, gaps_ps
+from links import PROTOCOL, Played, Run, on
+
+from qnetsim.keys.sifting import Rounds
+from qnetsim.protocols import bell_test
+
+closed = on("steady", "cooling", "loss and reload", "drift")
+in_both = pytest.mark.parametrize("resolution", ["attempt", "herald"])
+
+
+@closed
+@in_both
+def test_herald_rate_is_within_five_standard_errors(played: Played, resolution: str):
+    run = played.runs[resolution]
+    gaps_s = column_of(run, gaps_ps) / 1e12
+    error_s = gaps_s.std() / math.sqrt(len(gaps_s))
+    assert abs(gaps_s.mean() - 1 / run[0].expected_link.herald_rate_hz) < 5 * error_s
+
+
+@closed
+@in_both
+def test_attempt_rate_and_duty_cycle_are_within_five_standard_errors(
+    played: Played, resolution: str
+):
+    run = played.runs[resolution]
+    link = run[0].expected_link
+    assert abs(_score(run, "attempts", link.attempt_rate_hz / 1e12)) < 5
+    assert abs(_score(run, "attempting", link.duty_cycle)) < 5
+
+
+def _score(run: Run, key: str, per_ps: float) -> float:
+    """Returns how many standard errors a rate is off, from what batches of heralds took."""
+    excess = column_of(run, lambda part: part.books[key] - per_ps * part.books["time"])
+    return float(excess.mean() / (excess.std(ddof=1) / math.sqrt(len(excess))))
+
+
+@closed
+@in_both
+def test_correlators_are_within_five_standard_errors(played: Played, resolution: str):
+    run = played.runs[resolution]
+    seen = bell_test.correlators(_rounds(run))
+    assert len(seen) == 8
+    for x, y in product(range(4), range(2)):
+        expected = run[0].expected.correlators[x, y]
+        error = math.sqrt((1 - expected**2) / seen[x, y].rounds)
+        assert abs(seen[x, y].value - expected) < 5 * error
+
+
+@closed
+@in_both
+def test_chsh_value_and_error_rate_are_within_five_standard_errors(played: Played, resolution: str):
+    run = played.runs[resolution]
+    rounds, expected = _rounds(run), run[0].expected
+    chsh = bell_test.chsh_value(bell_test.correlators(rounds), PROTOCOL.chsh_terms)
+    assert abs(chsh.value - expected.chsh_s) < 5 * chsh.stderr
+    for pair, rate in zip(PROTOCOL.key_pairs, expected.qbers, strict=True):
+        seen = bell_test.error_rate(rounds, [pair], PROTOCOL.key_anticorrelated)
+        assert abs(seen.value - rate) < 5 * seen.stderr
+
+
+def _rounds(run: Run) -> Rounds:
+    return Rounds(
+        *(np.concatenate(columns) for columns in zip(*(p.rounds for p in run), strict=True))
+    )
+
+
+@on("dead time", "all at once")
+def test_no_closed_form_is_claimed_where_a_dead_time_outlasts_an_attempt(played: Played):
+    for run in played.runs.values():
+        assert all(part.expected_link is None and part.expected is None for part in run)
