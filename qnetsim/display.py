@@ -29,7 +29,7 @@ class Section(NamedTuple):
 
     title: str
     headings: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 _SIDES = ("simulated", "closed form", "published")

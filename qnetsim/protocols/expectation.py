@@ -31,6 +31,7 @@ from qnetsim.protocols.skip import arrival_chances
 from qnetsim.rng import Streams
 
 _DRIFT_SAMPLES = 2001
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class LinkExpectation(NamedTuple):
@@ -71,7 +72,8 @@ def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpe
         return None
     drifts = any(arm.fibre.drift_db_per_hour for arm in closed_form.arms)
     samples = _DRIFT_SAMPLES if drifts else 1
-    times = [units.to_ps(duration_s * (k + 0.5) / samples) for k in range(samples)]
+    # Golden-ratio steps: evenly spaced times could fall on one phase of every realignment.
+    times = [units.to_ps(duration_s * ((k + 0.5) * _GOLDEN % 1)) for k in range(samples)]
     return _average([closed_form.at(time_ps) for time_ps in times])
 
 
@@ -142,9 +144,9 @@ class _ClosedForm:
             if weight:
                 states[name] = float(weight / chances[0]), mean / weight
         return LinkExpectation(
-            renewal.heralds / renewal.length_s,
-            renewal.attempts / renewal.length_s,
-            renewal.attempting_s / renewal.length_s,
+            float(renewal.heralds / renewal.length_s),
+            float(renewal.attempts / renewal.length_s),
+            float(renewal.attempting_s / renewal.length_s),
             float(chances[0]),
             states,
         )

@@ -155,7 +155,7 @@ class HeraldedLink:
         while True:
             yield first.ready
             yield second.ready
-            if first.waiting and second.waiting:
+            if first.announced and second.announced:
                 return
 
     def _skip_on(self, session: Session) -> _Heralded:

@@ -49,7 +49,7 @@ class SlotCycle:
     Attributes:
         slot: the slot.
         ready: happens when the station hears that the slot holds a particle.
-        waiting: whether it is announced and in no session.
+        waiting: whether its particle is there and in no session.
         rounds: how many rounds it has served.
     """
 
@@ -75,6 +75,11 @@ class SlotCycle:
         self._session: Session | None = None
         self._outcome = timeline.event()
         timeline.process(self._run())
+
+    @property
+    def announced(self) -> bool:
+        """Whether the station has heard that it waits, and it does."""
+        return self.waiting and self.ready.processed
 
     def enter(self, session: Session) -> None:
         """Takes part in a session."""

@@ -117,3 +117,18 @@ def test_a_link_that_cannot_herald_expects_none(
     assert summary["duty_cycle"]["attempting"] == pytest.approx(1, abs=1e-4)
     assert summary["expected_duty_cycle"] == 1
     assert summary["expected_chsh_s"] is None
+
+
+@pytest.mark.parametrize("duration_s", [2000.0, 2001.0, 1000.5, 20.01])
+def test_drift_is_averaged_whatever_the_run_has_to_do_with_the_realignments(
+    small_network: qn.Network, duration_s: float
+) -> None:
+    drifting = small_network.fibres["alice", "bsm"].model_copy(
+        update={"drift_db_per_hour": 36_000.0, "realign_every_s": 1.0}
+    )
+    small_network.fibres["alice", "bsm"] = drifting
+    expected = link_expectation(small_network, "main", duration_s)
+    assert expected is not None
+    one_tooth = link_expectation(small_network, "main", 1.0)
+    assert one_tooth is not None
+    assert expected.herald_rate_hz == pytest.approx(one_tooth.herald_rate_hz, rel=5e-3)
