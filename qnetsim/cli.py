@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 the input is wrong, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -20,6 +21,7 @@ import click
 import qnetsim
 
 if TYPE_CHECKING:
+    from qnetsim.errors import Fault
     from qnetsim.scenario import Scenario
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -66,12 +68,16 @@ def run(
     from qnetsim.scenario import Scenario
     from qnetsim.trace import Trace
 
-    loaded = Scenario.load(scenario, settings)
-    if trace_path is not None:
-        _check_writable(trace_path)
+    faults = [] if trace_path is None else _trace_faults(trace_path)
+    try:
+        loaded = Scenario.load(scenario, settings)
+    except qnetsim.InvalidInputError as error:
+        raise qnetsim.InvalidInputError([*error.faults, *faults], error.source) from None
+    if faults:
+        raise qnetsim.InvalidInputError(faults)
     trace = Trace() if trace_path is not None else None
-    with _interruptible() as interrupted:
-        result = loaded.run(seed, trace, _Progress(loaded, interrupted))
+    with _interruptible() as interrupted, _Progress(loaded, interrupted) as progress:
+        result = loaded.run(seed, trace, progress)
     if as_json:
         click.echo(json.dumps(result.summary(), indent=2))
     else:
@@ -84,6 +90,8 @@ def run(
 
 def main() -> None:
     """Runs the command; every failure has its exit code and one message."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal is not UTF-8
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -103,17 +111,16 @@ def main() -> None:
         sys.exit(WRONG_INPUT if wrong else FAILED)
 
 
-def _check_writable(path: Path) -> None:
-    """Refuses a file that could not be written, before any work is done."""
+def _trace_faults(path: Path) -> list[Fault]:
+    """Returns why a trace could not be written, before any work is done."""
     from qnetsim.errors import Fault
+    from qnetsim.trace import check_writable
 
-    if path.is_dir():
-        bound = "is a folder, must be a file"
-    elif not path.parent.is_dir():
-        bound = f"the folder {str(path.parent)!r} does not exist"
-    else:
-        return
-    raise qnetsim.InvalidInputError([Fault("--trace", str(path), bound)])
+    try:
+        check_writable(path)
+    except OSError as error:
+        return [Fault("--trace", str(path), f"cannot be written: {error.strerror}")]
+    return []
 
 
 def _print_table(result: Any) -> None:
@@ -132,7 +139,7 @@ def _interruptible() -> Iterator[list[int]]:
 
     def note(number: int, _: FrameType | None) -> None:
         caught.append(number)
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, note)
     try:
@@ -142,7 +149,10 @@ def _interruptible() -> Iterator[list[int]]:
 
 
 class _Progress:
-    """Shows how far a run is: a live line on a terminal, else a plain line every 30 s."""
+    """Shows how far a run is: a live line on a terminal, else a plain line every 30 s.
+
+    It is called with the simulated time in s and the heralds, and says whether to go on.
+    """
 
     def __init__(self, scenario: Scenario, interrupted: list[int]) -> None:
         run = scenario.model.run
@@ -153,6 +163,9 @@ class _Progress:
         self._every_s = _LIVE_PROGRESS_EVERY_S if self._live else _PLAIN_PROGRESS_EVERY_S
         self._begin = self._shown = time.monotonic()
 
+    def __enter__(self) -> _Progress:
+        return self
+
     def __call__(self, sim_time_s: float, heralds: int) -> bool:
         now = time.monotonic()
         if now - self._shown >= self._every_s:
@@ -162,9 +175,11 @@ class _Progress:
                 click.echo(f"\r\x1b[K{text}", nl=False, err=True)
             else:
                 click.echo(text, err=True)
-        if self._interrupted and self._live:
-            click.echo("", err=True)
         return not self._interrupted
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
     def _text(self, sim_time_s: float, heralds: int, wall_s: float) -> str:
         shares = []

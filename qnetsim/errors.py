@@ -24,9 +24,10 @@ class Fault(NamedTuple):
     bound: str
 
     def __str__(self) -> str:
-        """Returns the fault in one line."""
+        """Returns the fault in one line, whatever characters the file's keys hold."""
         head = f"{self.path} = {self.value}" if self.value else self.path
-        return f"{head}: {self.bound}"
+        line = f"{head}: {self.bound}"
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 class InvalidInputError(QnetsimError, ValueError):
@@ -40,6 +41,10 @@ class InvalidInputError(QnetsimError, ValueError):
             count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
             lines = [f"{source}: {count}", *(f"  {line}" for line in lines)]
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type[InvalidInputError], tuple[tuple[Fault, ...], str]]:
+        """Lets it cross to another process."""
+        return type(self), (self.faults, self.source)
 
 
 class SimulationError(QnetsimError, RuntimeError):

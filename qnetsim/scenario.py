@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.fibre import Fibre
@@ -23,10 +23,10 @@ from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.result import Result
 from qnetsim.simulation import Report, Simulation, protocol_faults
 from qnetsim.spec import (
+    LONGEST_RUN_S,
     Name,
     NonNegative,
     PositiveInteger,
-    PositiveSeconds,
     Spec,
     described,
     dotted,
@@ -40,19 +40,26 @@ from qnetsim.trace import Trace
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
+RunSeconds = Annotated[float, AfterValidator(within(1e-12, LONGEST_RUN_S))]
 Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]
 
 
 class Run(Spec):
     """How long and how finely to simulate."""
 
-    duration_s: PositiveSeconds | None = described(
-        "simulated time; until max_rounds where it is absent", default=None
+    duration_s: RunSeconds | None = described(
+        "simulated time; until max_rounds or 9e6 s where it is absent", default=None
     )
     max_rounds: PositiveInteger | None = described("stop after so many rounds", default=None)
     resolution: Literal["herald", "attempt"] = described(
         "skip the attempts that fail, or play each", default="herald"
     )
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.duration_s is None and self.max_rounds is None:
+            raise PydanticCustomError("endless", "needs a duration_s or max_rounds to end at")
+        return self
 
 
 class FibreRoute(Fibre):
@@ -115,14 +122,9 @@ class Scenario:
             self.model = ScenarioModel.model_validate(data)
         except ValidationError as error:
             faults = faults_of(error, ScenarioModel)
-        faults += [fault for fault in _wiring_faults(data) if fault not in faults]
-        if not faults:
-            links = {name: link.nodes for name, link in self.model.links.items()}
-            faults += protocol_faults(self.model.protocol, links)
-            if self.model.run.duration_s is None and self.model.run.max_rounds is None:
-                faults.append(Fault("run", "", "needs a duration_s or max_rounds to end at"))
+        faults += [*_wiring_faults(data), *_protocol_faults(data)]
         if faults:
-            raise InvalidInputError(faults, source)
+            raise InvalidInputError(dict.fromkeys(faults), source)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> Scenario:
@@ -135,11 +137,15 @@ class Scenario:
         Raises:
             InvalidInputError: the file cannot be read or something is wrong with it.
         """
-        data = copy.deepcopy(_read(Path(path)))
+        data = _read(Path(path))
         faults = [fault for text in settings for fault in _change(data, text)]
+        try:
+            scenario = cls(data)
+        except InvalidInputError as error:
+            faults += error.faults
         if faults:
             raise InvalidInputError(faults, str(path))
-        return cls(data, str(path))
+        return scenario
 
     def network(self) -> Network:
         """Returns the scenario's network."""
@@ -175,7 +181,8 @@ class Scenario:
             trace: where to note what happens.
             report: see ``Simulation.run``.
         """
-        result = self.simulation(seed, trace).run(self.model.run.duration_s, report)
+        duration_s = self.model.run.duration_s or LONGEST_RUN_S
+        result = self.simulation(seed, trace).run(duration_s, report)
         return replace(result, published=self.published())
 
     def published(self) -> dict[str, Published]:
@@ -189,14 +196,13 @@ class Scenario:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            return tomllib.load(file)
     except OSError as error:
-        reason = error.strerror or "unknown error"
-        fault = Fault(str(path), "", f"cannot be read: {reason}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        fault = Fault(str(path), "", f"is not TOML: {reason}")
-    raise InvalidInputError([fault])
+        bound = f"cannot be read: {error.strerror or error}"
+    except (ValueError, RecursionError) as error:  # a ValueError alone: a number of 4301 digits
+        bound = "is not TOML: " + " ".join(str(error).split())
+    raise InvalidInputError([Fault(str(path), "", bound)])
 
 
 def _change(data: dict[str, Any], text: str) -> Iterator[Fault]:
@@ -208,30 +214,27 @@ def _change(data: dict[str, Any], text: str) -> Iterator[Fault]:
         return
     place: Any = data
     for depth, part in enumerate(parts):
-        here: tuple[str, ...] = tuple(parts[:depth])
-        if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
-            key: Any = int(part)
-        else:
-            known = set(keys_at(ScenarioModel, here)) | set(
-                place if isinstance(place, dict) else map(str, range(len(place)))
-                if isinstance(place, list) else ()
-            )  # fmt: skip
-            if part not in known or not isinstance(place, dict):
-                where = dotted(parts[: depth + 1])
-                yield Fault(f"--set {where}", "", "unknown path" + suggestion(part, known))
-                return
-            key = part
+        known: Mapping[str, Any] = {}
+        if isinstance(place, list):
+            known = {str(index): index for index in range(len(place))}
+        elif isinstance(place, dict):
+            known = {key: key for key in [*keys_at(ScenarioModel, parts[:depth]), *place]}
+        if part not in known:
+            where = dotted(parts[: depth + 1])
+            yield Fault(f"--set {where}", "", "unknown path" + suggestion(part, known))
+            return
+        key = known[part]
         if depth == len(parts) - 1:
             place[key] = _parsed(value.strip())
-            return
-        place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
+        else:
+            place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
 
 
 def _parsed(text: str) -> Any:
     """Returns a TOML value, or the text itself where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
 
 
@@ -247,12 +250,21 @@ def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         if all(station != end for _, end in fibres):
             yield Fault(f"stations.{station}", "", "no fibre reaches it")
     for name, link in _table(data, "links").items():
-        ends, station = (
-            (link.get("nodes"), _text(link, "station")) if isinstance(link, dict) else (None, "")
-        )
-        if isinstance(ends, list) and all(isinstance(end, str) for end in ends) and station:
+        ends, station = _ends(link), _text(link, "station")
+        if ends and station:
             path = f"links.{name}"
             yield from link_faults(path, ends, station, nodes, stations, fibres, classical)
+
+
+def _protocol_faults(data: Mapping[str, Any]) -> list[Fault]:
+    """Returns what does not fit between a well-formed protocol and the links."""
+    try:
+        protocol = DIQKD.model_validate(data.get("protocol"))
+    except ValidationError:
+        return []
+    parties = [party.node for party in protocol.parties]
+    links = {name: _ends(link) or parties for name, link in _table(data, "links").items()}
+    return protocol_faults(protocol, links)
 
 
 def _route_faults(data: Mapping[str, Any], kind: str) -> Iterator[Fault]:
@@ -264,7 +276,7 @@ def _route_faults(data: Mapping[str, Any], kind: str) -> Iterator[Fault]:
             if value and value not in names:
                 bound = f"no {end} is called that{suggestion(value, names)}"
                 yield Fault(f"{kind}.{name}.{end}", repr(value), bound)
-    joined = _joined(data, kind)
+    joined = [ends for ends in _joined(data, kind) if all(ends)]
     for node, station in sorted({ends for ends in joined if joined.count(ends) > 1}):
         yield Fault(kind, "", f"more than one joins '{node}' and '{station}'")
 
@@ -278,6 +290,14 @@ def _joined(data: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
 def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
     table = data.get(key)
     return table if isinstance(table, dict) else {}
+
+
+def _ends(link: Any) -> list[str]:
+    """Returns the nodes that a link names; none where it is malformed."""
+    ends = link.get("nodes") if isinstance(link, dict) else None
+    if isinstance(ends, list) and all(isinstance(end, str) for end in ends):
+        return ends
+    return []
 
 
 def _text(table: Any, key: str) -> str:

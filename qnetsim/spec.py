@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -34,6 +35,7 @@ def within(low: float, high: float, *, open_low: bool = False) -> Callable[[floa
 
 
 _CENTURY_S = 3.2e9
+LONGEST_RUN_S = 9e6  # in ps it still fits the 64 bits of a result's arrays
 
 Probability = Annotated[float, AfterValidator(within(0, 1))]
 NonNegative = Annotated[float, AfterValidator(within(0, math.inf))]
@@ -91,21 +93,43 @@ def _fault(item: Mapping[str, Any], model: type[BaseModel]) -> Fault:
     if kind == "extra_forbidden":
         known = keys_at(model, location[:-1])
         return Fault(path, "", "unknown key" + suggestion(str(location[-1]), known))
-    message = str(item["msg"])
-    if kind == "literal_error":
-        message = "must be one of " + message.removeprefix("Input should be ")
-    message = message.replace("Input should be", "must be").replace("String should", "must")
-    return Fault(path, shown(item["input"]), message[:1].lower() + message[1:])
+    if kind in _TYPES:
+        return Fault(path, shown(item["input"]), _TYPES[kind])
+    absent = item["input"] is None or isinstance(item["input"], Mapping)
+    return Fault(path, "" if absent else shown(item["input"]), _bound(str(item["msg"])))
+
+
+_TYPES = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "model_type": "must be a table",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+}
+
+
+def _bound(message: str) -> str:
+    """Returns what must hold, from pydantic's sentence about what should."""
+    message = re.sub(r"^(Input|String|List|Tuple) should", "must", message)
+    message = re.sub(r"^must be (?='.* or )", "must be one of ", message)
+    message = message.replace(" after validation", "")
+    return message[:1].lower() + message[1:]
 
 
 def dotted(location: Iterable[int | str]) -> str:
     """Returns a location in a file as it is written in ``--set``."""
-    return ".".join(str(part) for part in location) or "(top)"
+    return ".".join(str(part) or "''" for part in location if part != "[key]") or "(top)"
 
 
 def shown(value: Any) -> str:
     """Returns a value as a message shows it: short, on one line."""
-    text = repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, tables in tables
+        return "(too long to show)"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -118,14 +142,15 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; known here: {', '.join(choices)}" if choices else ""
 
 
-def keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Returns the field names of the model that stands at a location inside another."""
+def keys_at(model: type[BaseModel], location: Iterable[int | str]) -> list[str]:
+    """Returns the field names of the model at a location inside another; none if none is there."""
     annotation: Any = model
     for part in location:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = annotation.model_fields[str(part)].annotation
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field else None
         else:
-            annotation = get_args(annotation)[-1]
+            annotation = next(reversed(get_args(annotation)), None)
         annotation = _required(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return list(annotation.model_fields)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_PS_PER_US = 1e6
+_PS_PER_NS = 1000
+_NS_PER_US = 1000
 
 
 class Span(NamedTuple):
@@ -42,7 +44,8 @@ class Trace:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes Chrome trace-event JSON (it opens in Perfetto); ``.gz`` in the name compresses.
 
-        The file appears whole or not at all. One thread stands for each track; times are in us.
+        The file appears whole or not at all. One thread stands for each track; times are in us
+        and whole ns, to which Perfetto rounds: rounded here, spans that touch or nest still do.
 
         Args:
             path: the file to write.
@@ -53,8 +56,7 @@ class Trace:
         References:
             Trace Event Format, "Complete Events" and "Metadata Events".
         """
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.partial")
+        target, partial = _places(path)
         text = json.dumps({"traceEvents": self._events(), "displayTimeUnit": "ns"})
         data = text.encode()
         if target.suffix == ".gz":
@@ -73,16 +75,37 @@ class Trace:
             {"ph": "M", "pid": 0, "tid": tid, "name": "thread_name", "args": {"name": track}}
             for track, tid in tracks.items()
         ]
+        edges_ns = (
+            (s.start_ps // _PS_PER_NS, (s.start_ps + s.duration_ps) // _PS_PER_NS, s)
+            for s in self.spans
+        )
+        # Of two that begin together the longer comes first: it holds the other.
+        ordered = sorted(edges_ns, key=lambda edges: (edges[0], -edges[1]))
         spans: list[dict[str, Any]] = [
             {
                 "ph": "X",
                 "pid": 0,
                 "tid": tracks[span.track],
                 "name": span.name,
-                "ts": span.start_ps / _PS_PER_US,
-                "dur": span.duration_ps / _PS_PER_US,
+                "ts": start / _NS_PER_US,
+                "dur": (end - start) / _NS_PER_US,
                 "args": span.details,
             }
-            for span in sorted(self.spans, key=lambda span: span.start_ps)
+            for start, end, span in ordered
         ]
         return names + spans
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raises OSError where ``Trace.write`` could not write a file, and leaves none behind."""
+    target, partial = _places(path)
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    partial.touch()
+    partial.unlink()
+
+
+def _places(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Returns a file, wherever links lead to, and beside it where it grows until it is whole."""
+    target = Path(os.path.realpath(path))
+    return target, target.with_name(f".{target.name}.partial")
