@@ -312,6 +312,6 @@ def _figure(
 
 def _mean_qber(expected: ProtocolExpectation | None) -> float | None:
     """Returns the error rate over all key pairs, each as often as it is drawn."""
-    if expected is None:
+    if expected is None or not sum(expected.key_probabilities):
         return None
     return float(np.average(expected.qbers, weights=expected.key_probabilities))

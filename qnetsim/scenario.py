@@ -181,8 +181,9 @@ class Scenario:
             trace: where to note what happens.
             report: see ``Simulation.run``.
         """
-        duration_s = self.model.run.duration_s or LONGEST_RUN_S
-        result = self.simulation(seed, trace).run(duration_s, report)
+        simulation = self.simulation(seed, trace)
+        result = simulation.run(self.model.run.duration_s, report)
+        simulation.link.trace_open()
         return replace(result, published=self.published())
 
     def published(self) -> dict[str, Published]:

@@ -16,7 +16,7 @@ from qnetsim.protocols.diqkd import DIQKD, FRAMES, PartyProcess
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
 from qnetsim.result import Heralds, Result
-from qnetsim.spec import shown, suggestion
+from qnetsim.spec import LONGEST_RUN_S, shown, suggestion
 from qnetsim.timeline import HostedTimeline, Timeline
 from qnetsim.trace import Trace
 
@@ -82,15 +82,23 @@ class Simulation:
         """Plays the simulation on and returns what came of it so far.
 
         Args:
-            duration_s: for how long, in simulated s from now; ``None`` until ``max_rounds``.
+            duration_s: for how long, in simulated s from now; ``None`` until ``max_rounds``. No
+                run goes beyond 9e6 s, which a result's 64-bit times can still hold.
             report: called now and then; a run that it ends is marked as partial.
 
         Raises:
-            SimulationError: there is nothing that would end the run.
+            SimulationError: there is nothing that would end the run, or it would end too late.
         """
         if duration_s is None and self.link.max_rounds is None:
             raise SimulationError("a run needs a duration or a number of rounds to end at")
-        until = None if duration_s is None else self.timeline.now + units.to_ps(duration_s)
+        until = units.to_ps(LONGEST_RUN_S)
+        if duration_s is not None:
+            until = min(until, self.timeline.now + units.to_ps(duration_s))
+            if until - self.timeline.now < units.to_ps(duration_s):
+                raise SimulationError(
+                    f"duration_s ({duration_s:g}) must end by {LONGEST_RUN_S:g} s, "
+                    f"now is {units.to_seconds(self.timeline.now):g} s"
+                )
         heralds = self.link.log.time_ps
         begin = time.perf_counter()
         self._complete = self.timeline.play(

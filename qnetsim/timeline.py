@@ -16,7 +16,7 @@ from qnetsim.units import PS_PER_S
 
 ProcessGenerator: TypeAlias = Generator[simpy.Event, Any, Any]
 
-_EVENTS_BETWEEN_REPORTS = 4096
+_EVENTS_BETWEEN_REPORTS = 256
 
 
 class Timeline(simpy.Environment):
@@ -67,7 +67,7 @@ class Timeline(simpy.Environment):
 
         Args:
             until_ps: when to stop; what is due at that instant is not played. ``None``: never.
-            report: called every few thousand events with the time in ps; what it returns says
+            report: called every few hundred events with the time in ps; what it returns says
                 whether to go on.
 
         Returns:

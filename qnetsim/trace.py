@@ -41,6 +41,14 @@ class Trace:
         """Notes that an activity ran from start to end, in ps, on a track."""
         self.spans.append(Span(track, name, start_ps, end_ps - start_ps, details))
 
+    def cut(self, end_ps: int) -> None:
+        """Ends what would have gone on beyond a time in ps there, and drops what came later."""
+        self.spans = [
+            span._replace(duration_ps=min(span.duration_ps, end_ps - span.start_ps))
+            for span in self.spans
+            if span.start_ps <= end_ps
+        ]
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes Chrome trace-event JSON (it opens in Perfetto); ``.gz`` in the name compresses.
 

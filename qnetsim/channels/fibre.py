@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 from qnetsim import units
-from qnetsim.spec import Decibels, GroupIndex, Metres, NonNegative, PositiveSeconds, Spec, described
+from qnetsim.spec import Decibels, GroupIndex, Metres, NonNegative, Spec, described, within
+
+RealignSeconds = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 
 
 class Fibre(Spec):
@@ -16,7 +22,7 @@ class Fibre(Spec):
     drift_db_per_hour: NonNegative = described(
         "how fast the coupling degrades from its best", default=0.0
     )
-    realign_every_s: PositiveSeconds | None = described(
+    realign_every_s: RealignSeconds | None = described(
         "how often the coupling is set back to its best; never where it is absent", default=None
     )
 

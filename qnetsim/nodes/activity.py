@@ -28,12 +28,13 @@ class Ledger:
     Attributes:
         spent_ps: the time booked on each activity.
         booked_ps: until when the books go.
+        activity: what has gone on since.
     """
 
     def __init__(self, track: str, timeline: Timeline, traced: bool = True) -> None:
         self.spent_ps: Counter[str] = Counter()
         self.booked_ps = timeline.now
-        self._activity = "waiting"
+        self.activity = "waiting"
         self._track = track
         self._timeline = timeline
         self._trace = timeline.trace if traced else None
@@ -43,7 +44,7 @@ class Ledger:
         twin = Ledger(self._track, self._timeline, traced=False)
         twin.spent_ps = self.spent_ps.copy()
         twin.booked_ps = self.booked_ps
-        twin._activity = self._activity
+        twin.activity = self.activity
         return twin
 
     def begin(self, activity: str) -> None:
@@ -52,10 +53,10 @@ class Ledger:
         booked = self.booked_ps
         if now > booked:
             if self._trace:
-                self._trace.add(self._track, self._activity, booked, now)
-            self.spent_ps[self._activity] += now - booked
+                self._trace.add(self._track, self.activity, booked, now)
+            self.spent_ps[self.activity] += now - booked
             self.booked_ps = now
-        self._activity = activity
+        self.activity = activity
 
     def book(self, activity: str, duration_ps: int) -> None:
         """Books a duration, in ps, from where the books end."""

@@ -45,9 +45,9 @@ class BellStation(Spec):
 
     @property
     def decision_ps(self) -> int:
-        """From the pulse's light arriving until the station has decided, in ps."""
-        window_end = max(0.0, self.window_start_s + self.window_length_s)
-        return units.to_ps(window_end) + units.to_ps(self.processing_s)
+        """From the pulse's light arriving until the station has decided, in ps; at least 1."""
+        window_end = units.to_ps(self.window_start_s + self.window_length_s)
+        return max(1, window_end) + units.to_ps(self.processing_s)
 
     @property
     def heralds(self) -> dict[int, str]:

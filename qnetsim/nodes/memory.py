@@ -26,6 +26,8 @@ from qnetsim.timeline import Timeline
 _BRANCHES_KEPT = 1024
 
 Axis = Literal["x", "y", "z"]
+Fidelity = Annotated[float, AfterValidator(within(0.01, 1))]
+Levels = Annotated[int, AfterValidator(within(2, 1000))]
 Lifetime = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 
 
@@ -70,10 +72,10 @@ class MemoryNode(Spec):
         "chance that an emitted photon enters the fibre to the station"
     )
     photon_lifetime_s: PositiveSeconds = described("lifetime of the excited state")
-    atom_photon_fidelity: Probability = described(
+    atom_photon_fidelity: Fidelity = described(
         "fidelity of the atom-photon state; what it lacks is white noise"
     )
-    memory_levels: PositiveInteger = described(
+    memory_levels: Levels = described(
         "levels over which white noise spreads the particle", default=2
     )
     t2_s: PositiveSeconds | None = described(
@@ -97,10 +99,8 @@ class MemoryNode(Spec):
     @classmethod
     def _fidelity_above_noise(cls, levels: int, info: ValidationInfo) -> int:
         fidelity = info.data.get("atom_photon_fidelity", 1.0)
-        if levels < 2:
-            raise PydanticCustomError("range", "must be 2 or more")
         if fidelity < 1 / (2 * levels):
-            bound = f"must be {1 / (2 * fidelity or 1):g} or more at this atom_photon_fidelity"
+            bound = f"must be {1 / (2 * fidelity):g} or more at this atom_photon_fidelity"
             raise PydanticCustomError("range", "{bound}", {"bound": bound})
         return levels
 

@@ -31,6 +31,7 @@ from qnetsim.protocols.skip import arrival_chances
 from qnetsim.rng import Streams
 
 _DRIFT_SAMPLES = 2001
+_NEGLIGIBLE = 1e-200
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -79,15 +80,15 @@ def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpe
 
 def _average(instants: list[LinkExpectation]) -> LinkExpectation:
     """Returns the mean over time; states are weighted with the heralds that leave them."""
-    states: dict[str, tuple[float, Matrix]] = {}
     total = sum(instant.herald_rate_hz for instant in instants)
-    for name in instants[0].states:
-        weights = [i.herald_rate_hz * i.states[name][0] for i in instants]
-        share = sum(weights)
-        summed: Matrix = np.zeros((4, 4), dtype=complex)
-        for weight, instant in zip(weights, instants, strict=True):
-            summed = summed + weight * instant.states[name][1]
-        states[name] = (share / total, summed / share) if share else instants[0].states[name]
+    weights: dict[str, float] = {}
+    sums: dict[str, Matrix] = {}
+    for instant in instants:
+        for name, (share, state) in instant.states.items():
+            weight = instant.herald_rate_hz * share
+            weights[name] = weights.get(name, 0.0) + weight
+            sums[name] = sums.get(name, 0 * state) + weight * state
+    states = {name: (w / total, sums[name] / w) for name, w in weights.items() if w > _NEGLIGIBLE}
     count = len(instants)
     return LinkExpectation(
         total / count,
@@ -141,7 +142,7 @@ class _ClosedForm:
             mean: Matrix = np.zeros((4, 4), dtype=complex)
             for w, state in weighted:
                 mean = mean + w * state
-            if weight:
+            if weight > _NEGLIGIBLE:
                 states[name] = float(weight / chances[0]), mean / weight
         return LinkExpectation(
             float(renewal.heralds / renewal.length_s),

@@ -133,6 +133,13 @@ class HeraldedLink:
             self._attempting_ps + self._session.split(now)[1],
         )
 
+    def trace_open(self) -> None:
+        """Notes what the slots are at now in the trace, once a run is over."""
+        for cycle in self.cycles:
+            cycle.trace_open()
+        if self._timeline.trace:
+            self._timeline.trace.cut(self._timeline.now)
+
     def _run(self, play: Callable[[Session], _Heralded]) -> ProcessGenerator:
         while True:
             yield from self._wait_for_slots()
@@ -163,9 +170,13 @@ class HeraldedLink:
         losses = self.cycles[0].slot.loss_ps, self.cycles[1].slot.loss_ps
         last_check = session.cycle_of_check_after(min(losses)) if min(losses) < NEVER_PS else None
         end = NEVER_PS if last_check is None else last_check * self.timing.burst
-        found = self._skip.first_herald(session, losses, end)
-        if found is not None:
-            return (yield from self._attempt(session, *found))
+        attempt = 0
+        while attempt < end:
+            attempt, fate = self._skip.next_herald(session, losses, attempt, end)
+            if fate is not None:
+                return (yield from self._attempt(session, attempt, fate))
+            if attempt < end:
+                yield self._timeline.until(session.attempt_start(attempt))
         if last_check is None:
             yield self._timeline.event()
         yield self._timeline.until(session.check(last_check or 0))

@@ -97,7 +97,7 @@ def session_renewal(
     cooling_s = to_seconds(timing.cooling)
     cycle_s = to_seconds(timing.cycle)
     burst_s = cycle_s - cooling_s
-    first_check = _survivors(slots, go_s + cooling_s)[0]
+    first_check = _survivors(slots, [go_s + cooling_s] * 2)[0]
     cycle = _cycle(timing, slots, herald_chances)
     exits = cycle.herald + cycle.survivors[1:].sum()
     if not exits:
@@ -116,12 +116,12 @@ def session_renewal(
     )
 
 
-def _survivors(slots: tuple[SlotRates, SlotRates], time_s: float) -> NDArray[np.float64]:
-    """Returns the chances, shape (4, 4), of which particles are left after a time.
+def _survivors(slots: tuple[SlotRates, SlotRates], times_s: list[float]) -> NDArray[np.float64]:
+    """Returns the chances, shape (4, 4), of which particles are left after each slot's time.
 
     Rows are what was there, columns what is left: both, the first's, the second's, none.
     """
-    keep = [math.exp(-slot.loss_per_s * time_s) for slot in slots]
+    keep = [math.exp(-slot.loss_per_s * t) for slot, t in zip(slots, times_s, strict=True)]
     first, second = (np.array([[k, 1 - k], [0.0, 1.0]]) for k in keep)
     return np.kron(first, second)
 
@@ -129,25 +129,23 @@ def _survivors(slots: tuple[SlotRates, SlotRates], time_s: float) -> NDArray[np.
 def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: Vector) -> _Cycle:
     """Sums over the attempts of a burst; a matrix power does it in log(n) steps."""
     burst = timing.burst
-    pulses = [to_seconds(emission) for emission in timing.emissions]
-    alive = np.array([math.exp(-s.loss_per_s * t) for s, t in zip(slots, pulses, strict=True)])
-    start = np.kron([alive[0], 1 - alive[0]], [alive[1], 1 - alive[1]])
-    step = np.diag(1 - herald_chances) @ _survivors(slots, to_seconds(timing.period))
+    start = _survivors(slots, [to_seconds(emission) for emission in timing.emissions])[0]
+    step = np.diag(1 - herald_chances) @ _survivors(slots, [to_seconds(timing.period)] * 2)
     # (v, sum of v, sum of sums) -> one attempt later; v holds the chances before an attempt.
     zero, one = np.zeros((4, 4)), np.eye(4)
     advance = np.block([[step, one, one], [zero, one, one], [zero, zero, one]])
-    after = np.concatenate([start, np.zeros(8)]) @ np.linalg.matrix_power(advance, burst)
+    after = np.concatenate([start, np.zeros(8)]) @ np.linalg.matrix_power(advance, burst - 1)
     last, total, sums = after[:4], after[4:8], after[8:]
+    total = total + last
+    sums = sums + total
     herald = float(total @ herald_chances)
     mean_index = float((burst * total - sums) @ herald_chances)
-    rest = to_seconds(timing.cooling) - np.array(pulses)
-    survive = [math.exp(-s.loss_per_s * t) for s, t in zip(slots, rest, strict=True)]
-    first, second = (np.array([[k, 1 - k], [0.0, 1.0]]) for k in survive)
+    to_check = [to_seconds(timing.period + timing.cooling - e) for e in timing.emissions]
     return _Cycle(
         herald,
         float(total.sum()),
         mean_index * to_seconds(timing.period) + herald * to_seconds(timing.decision),
-        last @ np.kron(first, second),
+        (last * (1 - herald_chances)) @ _survivors(slots, to_check),
     )
 
 

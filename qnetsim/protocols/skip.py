@@ -23,6 +23,7 @@ from qnetsim.protocols.session import Session, Timing
 from qnetsim.rng import Stream
 
 _IMPOSSIBLE = 1e-40
+_STRETCHES_AT_ONCE = 64
 
 
 class Fate(NamedTuple):
@@ -95,26 +96,29 @@ class SkipAhead:
         self._clicks: dict[int, list[list[float]]] = {}
         self._steady: dict[tuple[tuple[bool, bool], int], EventLaw] = {}
 
-    def first_herald(
-        self, session: Session, losses_ps: tuple[int, int], end: int
-    ) -> tuple[int, Fate] | None:
-        """Draws the first attempt of a session that heralds.
+    def next_herald(
+        self, session: Session, losses_ps: tuple[int, int], attempt: int, end: int
+    ) -> tuple[int, Fate | None]:
+        """Draws the next attempt of a session that heralds.
 
         Args:
             session: the session.
             losses_ps: when each slot's particle leaves, in ps.
+            attempt: the first attempt to consider.
             end: the first attempt that is not made.
 
         Returns:
-            The attempt's number and fate, or ``None`` where none heralds before ``end``.
+            The attempt's number and fate; or, with ``None``, up to which attempt none heralds:
+            ``end``, or less where that took many stretches, so that a run can end meanwhile.
         """
         first, second = self._timing.emissions
         lost_from = (
             session.first_attempt_from(first, losses_ps[0]),
             session.first_attempt_from(second, losses_ps[1]),
         )
-        attempt = 0
-        while attempt < end:
+        for _ in range(_STRETCHES_AT_ONCE):
+            if attempt >= end:
+                break
             stretch_end, blinded = self._stretch(session, attempt, lost_from, end)
             there = attempt < lost_from[0], attempt < lost_from[1]
             found = self._event_in(session, attempt, stretch_end, there, blinded)
@@ -123,11 +127,11 @@ class SkipAhead:
                 continue
             attempt, fate = found
             if fate.clicks in self._heralds:
-                return found
+                return attempt, fate
             opening = session.attempt_start(attempt) + self._timing.opening
             self._station.blind(fate.clicks, opening)
             attempt += 1
-        return None
+        return attempt, None
 
     def _stretch(
         self, session: Session, attempt: int, lost_from: tuple[int, int], end: int

@@ -115,6 +115,19 @@ class SlotCycle:
         ledger.begin("waiting")
         return ledger.spent_ps
 
+    def trace_open(self) -> None:
+        """Notes in the trace, if there is one, what is not booked yet, up to now."""
+        trace, session, now = self._timeline.trace, self._session, self._timeline.now
+        if trace is None:
+            return
+        name, ledger = self.slot.name, self.slot.ledger
+        begun = now if session is None else min(session.start, now)
+        if begun > ledger.booked_ps:
+            trace.add(name, ledger.activity, ledger.booked_ps, begun)
+        if session is not None:
+            for phase, start, end in session.spans(now, self._skips):
+                trace.add(name, phase, start, end)
+
     def _run(self) -> ProcessGenerator:
         slot = self.slot
         ledger = slot.ledger
@@ -163,12 +176,10 @@ class SlotCycle:
         self._timeline.trigger(self._outcome, None, 0)
 
     def _book_session(self, split: tuple[int, int] | None = None) -> None:
+        if self._timeline.trace:
+            self.trace_open()
         session, self._session = self._session, None
         self._book(session, self.slot.ledger, split)
-        trace = self._timeline.trace
-        if trace and session is not None:
-            for name, start, end in session.spans(self._timeline.now, self._skips):
-                trace.add(self.slot.name, name, start, end)
 
     def _book(
         self, session: Session | None, ledger: Ledger, split: tuple[int, int] | None = None

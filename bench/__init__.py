@@ -1,0 +1,1 @@
+"""Speed and memory of qnetsim beside bare SimPy doing the same work in the same run."""
