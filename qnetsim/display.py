@@ -39,18 +39,18 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("wall_time_s", "wall time (s)", ".3g"),
     ("attempts", "attempts", "d"),
     ("heralds", "heralds", "d"),
-    ("herald_rate_hz", "heralds per second", ".5g"),
-    ("herald_probability", "heralds per attempt", ".4g"),
+    ("herald_rate_hz", "heralds a second", ".5g"),
+    ("herald_probability", "heralds an attempt", ".4g"),
     ("attempting", "duty cycle", ".4f"),
     ("rounds", "rounds", "d"),
     ("chsh_s", "CHSH value S", ".3f"),
     ("qber", "error rate Q", ".4f"),
     ("qber_0", "  first key pair", ".4f"),
     ("qber_1", "  second key pair", ".4f"),
-    ("state_fidelity", "two-qubit state fidelity", ".4f"),
-    ("published_formula_fidelity", "fidelity from visibilities", ".4f"),
-    ("key_rate_bits_per_round", "secret bits per round", ".4f"),
-    ("key_rate_bits_per_s", "secret bits per second", ".3g"),
+    ("state_fidelity", "state fidelity", ".4f"),
+    ("published_formula_fidelity", "F from visibilities", ".4f"),
+    ("key_rate_bits_per_round", "secret bits a round", ".4f"),
+    ("key_rate_bits_per_s", "secret bits a second", ".3g"),
 )
 
 
@@ -114,8 +114,8 @@ def _correlators(
             )
         )
     title = "correlators E, and probabilities P of equal outcomes"
-    headings = tuple(f"{symbol} {side}" for symbol in ("E", "P") for side in _SIDES)
-    return Section(title, ("settings", *headings), rows)
+    headings = ("settings", "E", "E closed", "E publ.", "P", "P closed", "P publ.")
+    return Section(title, headings, rows)
 
 
 def _activities(nodes: Mapping[str, Mapping[str, float]]) -> Section:
@@ -136,6 +136,7 @@ def _number(value: float | None, stderr: float | None, form: str) -> str:
 
 def rich_view(title: str, tables: Sequence[Section]) -> Group:
     """Returns the tables for a terminal; empty ones and empty columns are left out."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
@@ -145,15 +146,27 @@ def rich_view(title: str, tables: Sequence[Section]) -> Group:
     for section in tables:
         if not section.rows:
             continue
-        table = Table(title=escape(section.title) or None, title_justify="left")
+        table = Table(
+            title=escape(section.title),
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+        )
         kept = _columns(section)
         for column in kept:
             numeric = 0 < column < len(section.headings) and section.headings[column] != "source"
             justify: Any = "right" if numeric else "left"
-            table.add_column(section.headings[column], justify=justify, overflow="fold")
+            table.add_column(
+                section.headings[column],
+                justify=justify,
+                overflow="fold",
+                no_wrap=section.headings[column] != "source",
+            )
         for row in section.rows:
             table.add_row(*(escape(row[column]) for column in kept))
-        shown.append(table)
+        shown += [Text(""), table]
     return Group(*shown)
 
 

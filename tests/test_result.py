@@ -65,7 +65,7 @@ def test_a_result_shows_itself_in_a_terminal_and_in_a_notebook(result: qn.Result
     for word in ("CHSH value S", "closed form", "X=2 Y=1", "attempting"):
         assert word in text
         assert word in html
-    assert "published" not in text.splitlines()[2]
+    assert "published" not in text.splitlines()[3]
     assert html.count("<table>") == 3
 
 
