@@ -141,8 +141,12 @@ class HeraldedLink:
             self._timeline.trace.cut(self._timeline.now)
 
     def _run(self, play: Callable[[Session], _Heralded]) -> ProcessGenerator:
+        first, second = self.cycles
         while True:
-            yield from self._wait_for_slots()
+            yield first.ready
+            yield second.ready
+            if not (first.announced and second.announced):
+                continue
             start = self._timeline.now + max(self.timing.latencies)
             session = self._session = Session(start, self.timing)
             for cycle in self.cycles:
@@ -156,14 +160,6 @@ class HeraldedLink:
             if not heralded:
                 for cycle in self.cycles:
                     cycle.leave(split)
-
-    def _wait_for_slots(self) -> ProcessGenerator:
-        first, second = self.cycles
-        while True:
-            yield first.ready
-            yield second.ready
-            if first.announced and second.announced:
-                return
 
     def _skip_on(self, session: Session) -> _Heralded:
         """Plays only the attempt that heralds; returns whether one does before the session ends."""

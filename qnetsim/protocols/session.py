@@ -101,15 +101,12 @@ class Session(NamedTuple):
         if time >= units.NEVER_PS:
             return units.NEVER_PS
         timing = self.timing
-        elapsed = time - offset - self.start
-        cycles = 0
-        if timing.burst and elapsed > 0:
-            cycles, elapsed = divmod(elapsed, timing.cycle)
-            elapsed -= timing.cooling
-        within = max(0, -(-elapsed // timing.period))
-        if timing.burst:
-            within = min(within, timing.burst)
-        return cycles * timing.burst + within
+        elapsed = max(0, time - offset - self.start)
+        if not timing.burst:
+            return -(-elapsed // timing.period)
+        cycles, elapsed = divmod(elapsed, timing.cycle)
+        within = -(-max(0, elapsed - timing.cooling) // timing.period)
+        return cycles * timing.burst + min(within, timing.burst)
 
     def attempts_before(self, time: int) -> int:
         """Returns how many attempts start before a time in ps."""

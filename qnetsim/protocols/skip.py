@@ -44,20 +44,17 @@ class EventLaw(NamedTuple):
     Attributes:
         fates: the events.
         cumulative: running sums of their chances.
+        chance: the chance that an attempt ends in one of them.
     """
 
     fates: list[Fate]
     cumulative: list[float]
-
-    @property
-    def chance(self) -> float:
-        """The chance that an attempt ends in one of them."""
-        return self.cumulative[-1]
+    chance: float
 
     def pick(self, uniform: float) -> Fate:
         """Returns the event that a number uniform on [0, 1) stands for."""
-        index = bisect_right(self.cumulative, uniform * self.cumulative[-1])
-        return self.fates[min(index, len(self.fates) - 1)]
+        last = len(self.fates) - 1
+        return self.fates[bisect_right(self.cumulative, uniform * self.chance, 0, last)]
 
 
 def arrival_chances(photons: tuple[float, float]) -> tuple[float, float, float, float]:
@@ -227,4 +224,5 @@ class SkipAhead:
             if (self._remembers or clicks in self._heralds) and table[arrivals][clicks] > 0
         ] or [(Fate(0, 0), 0.0)]
         fates, chances = zip(*events, strict=True)
-        return EventLaw(list(fates), list(accumulate(chances)))
+        cumulative = list(accumulate(chances))
+        return EventLaw(list(fates), cumulative, cumulative[-1])
