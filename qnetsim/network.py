@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.memory import MemoryNode
-from qnetsim.spec import Name, Spec, described, suggestion
+from qnetsim.spec import NAME_PATTERN, Name, Spec, described, suggestion
 
 if TYPE_CHECKING:
     import networkx
@@ -59,8 +60,13 @@ class Network:
         """Adds a node or a station and returns its name.
 
         Raises:
-            InvalidInputError: the name is taken.
+            InvalidInputError: the name is taken or no name, or the part is neither.
         """
+        if not isinstance(part, MemoryNode | BellStation):
+            kind = type(part).__name__
+            raise InvalidInputError([Fault(name, kind, "must be a MemoryNode or a BellStation")])
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise InvalidInputError([Fault("name", repr(name), f"must match {NAME_PATTERN}")])
         if name in self.nodes or name in self.stations:
             raise InvalidInputError([Fault(name, "", "the name is taken")])
         if isinstance(part, MemoryNode):
@@ -75,6 +81,9 @@ class Network:
         Raises:
             InvalidInputError: an end is unknown, or such a channel lies there already.
         """
+        if not isinstance(channel, Fibre | ClassicalChannel):
+            bound = "must be a Fibre or a ClassicalChannel"
+            raise InvalidInputError([Fault("channel", type(channel).__name__, bound)])
         kind = "fibres" if isinstance(channel, Fibre) else "classical"
         laid: dict[tuple[str, str], Any] = getattr(self, kind)
         path = f"{kind}.{node}_{station}"
@@ -85,9 +94,11 @@ class Network:
         """Makes two nodes attempt entanglement through a station; returns the link's name.
 
         Raises:
-            InvalidInputError: a part is unknown, or a channel is missing.
+            InvalidInputError: the name is taken, a part is unknown, or a channel is missing.
         """
         link = Link(nodes=list(nodes), station=station)
+        if name in self.links:
+            raise InvalidInputError([Fault(f"links.{name}", "", "the name is taken")])
         _raise_any(
             link_faults(
                 f"links.{name}", nodes, station, self.nodes, self.stations, self.fibres,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, get_args
 
 import simpy
 
@@ -20,6 +22,8 @@ from qnetsim.spec import LONGEST_RUN_S, shown, suggestion
 from qnetsim.timeline import HostedTimeline, Timeline
 from qnetsim.trace import Trace
 
+_EQUALLY_OFTEN = 1e-3
+
 Report = Callable[[float, int], bool]
 """Called with the simulated time in s and the heralds so far; returns whether to go on."""
 
@@ -34,13 +38,15 @@ class Simulation:
         resolution: ``herald`` skips the attempts that fail, ``attempt`` plays each; everything
             observable has the same law in both.
         name: what the result calls the run.
-        env: a SimPy environment of the caller's to live in; by default an own one.
+        env: a SimPy environment of the caller's to live in; by default an own one. Who runs that
+            environment says when it ends: ``max_rounds`` ends only ``run``.
         tick_s: length in s of one unit of that environment's clock.
         trace: where to note what happens.
         max_rounds: stop once so many rounds are complete.
 
     Raises:
-        InvalidInputError: the protocol does not fit the network.
+        InvalidInputError: an argument is out of its range, or the protocol does not fit the
+            network or its bound.
     """
 
     def __init__(
@@ -56,7 +62,10 @@ class Simulation:
         trace: Trace | None = None,
         max_rounds: int | None = None,
     ) -> None:
-        faults = protocol_faults(protocol, {k: v.nodes for k, v in network.links.items()})
+        faults = [
+            *_argument_faults(seed, resolution, tick_s, max_rounds),
+            *protocol_faults(protocol, {k: v.nodes for k, v in network.links.items()}),
+        ]
         if faults:
             raise InvalidInputError(faults)
         self.network = network
@@ -87,11 +96,15 @@ class Simulation:
             report: called now and then; a run that it ends is marked as partial.
 
         Raises:
+            InvalidInputError: the duration is no positive number.
             SimulationError: there is nothing that would end the run, or it would end too late.
         """
         if duration_s is None and self.link.max_rounds is None:
             raise SimulationError("a run needs a duration or a number of rounds to end at")
         until = units.to_ps(LONGEST_RUN_S)
+        if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
+            fault = Fault("duration_s", shown(duration_s), "must be above 0")
+            raise InvalidInputError([fault])
         if duration_s is not None:
             until = min(until, self.timeline.now + units.to_ps(duration_s))
             if until - self.timeline.now < units.to_ps(duration_s):
@@ -179,4 +192,46 @@ def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]
     if len(protocol.key_pairs) != pairs_wanted:
         bound = f"must have {pairs_wanted} for the bound '{protocol.bound}'"
         faults.append(Fault("protocol.key_pairs", shown(protocol.key_pairs), bound))
-    return faults
+    return faults or list(_bound_faults(protocol))
+
+
+def _bound_faults(protocol: DIQKD) -> Iterator[Fault]:
+    """Yields where the entropy bound would not hold for the settings of test and key."""
+    terms, pairs = protocol.chsh_terms, protocol.key_pairs
+    tested = [{term[party] for term in terms} for party in (0, 1)]
+    if {term[:2] for term in terms} != set(product(*tested)) or [len(t) for t in tested] != [2, 2]:
+        bound = "must pair each of two settings X with each of two settings Y, once"
+        yield Fault("protocol.chsh_terms", shown(terms), bound)
+        return
+    if math.prod(term[2] for term in terms) != -1:
+        bound = "must have one or three negative signs, or S is no Bell test"
+        yield Fault("protocol.chsh_terms", shown(terms), bound)
+    keyed = [{pair[party] for pair in pairs} for party in (0, 1)]
+    if protocol.bound == "chsh":
+        certified = any(keyed[party] <= tested[party] for party in (0, 1))
+    else:
+        certified = any(keyed[party] == tested[party] for party in (0, 1))
+    if not certified:
+        bound = "must hold, for one party, settings of its CHSH test" + (
+            "" if protocol.bound == "chsh" else ": both of them"
+        )
+        yield Fault("protocol.key_pairs", shown(pairs), bound)
+    first, second = protocol.parties
+    chances = [first.setting_probability(x) * second.setting_probability(y) for x, y in pairs]
+    if max(chances) - min(chances) > _EQUALLY_OFTEN * max(chances):
+        bound = f"must be drawn equally often, to {_EQUALLY_OFTEN:g}: their chances are "
+        bound += ", ".join(f"{chance:g}" for chance in chances)
+        yield Fault("protocol.key_pairs", shown(pairs), bound)
+
+
+def _argument_faults(
+    seed: object, resolution: object, tick_s: float, max_rounds: object
+) -> Iterator[Fault]:
+    if not isinstance(seed, int) or seed < 0:
+        yield Fault("seed", shown(seed), "must be a whole number, 0 or more")
+    if resolution not in get_args(Resolution):
+        yield Fault("resolution", shown(resolution), "must be 'herald' or 'attempt'")
+    if not (math.isfinite(tick_s) and tick_s > 0):
+        yield Fault("tick_s", shown(tick_s), "must be above 0")
+    if max_rounds is not None and (not isinstance(max_rounds, int) or max_rounds < 1):
+        yield Fault("max_rounds", shown(max_rounds), "must be a whole number, 1 or more")

@@ -47,9 +47,8 @@ RateHz = Annotated[float, AfterValidator(within(0, 1e12))]
 GroupIndex = Annotated[float, AfterValidator(within(1, 10))]
 Exponent = Annotated[float, AfterValidator(within(0, 10, open_low=True))]
 PositiveInteger = Annotated[int, AfterValidator(within(1, 10**9))]
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$", min_length=1, max_length=64)
-]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_\-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=64)]
 
 
 class _SpecType(_ModelType):

@@ -25,17 +25,30 @@ class Estimate(NamedTuple):
     rounds: int
 
 
+def share_stderr(count: int, total: int) -> float:
+    """Returns the standard error of a share, sqrt(p (1 - p)/n) with p = (k + 1)/(n + 2).
+
+    Laplace's p in place of k/n: a few rounds that all agree are not known exactly.
+
+    Args:
+        count: k, how many.
+        total: n, out of how many; 1 or more.
+    """
+    share = (count + 1) / (total + 2)
+    return math.sqrt(share * (1 - share) / total)
+
+
 def correlators(rounds: Rounds) -> dict[tuple[int, int], Estimate]:
     """Returns E_xy = mean of a b for each pair of settings that was played.
 
-    The standard error is sqrt((1 - E^2)/n).
+    The standard error is twice that of the share of equal outcomes (see ``share_stderr``).
     """
-    product = rounds.a * rounds.b
+    equal = rounds.a == rounds.b
     estimates = {}
     for x, y in sorted(set(zip(rounds.x.tolist(), rounds.y.tolist(), strict=True))):
-        chosen = product[(rounds.x == x) & (rounds.y == y)]
-        mean = float(np.mean(chosen))
-        estimates[x, y] = Estimate(mean, math.sqrt((1 - mean**2) / len(chosen)), len(chosen))
+        chosen = equal[(rounds.x == x) & (rounds.y == y)]
+        count, total = int(chosen.sum()), len(chosen)
+        estimates[x, y] = Estimate(2 * count / total - 1, 2 * share_stderr(count, total), total)
     return estimates
 
 
@@ -64,7 +77,7 @@ def error_rate(
 ) -> Estimate | None:
     """Returns the share of key rounds whose outcomes disagree, or ``None`` if there are none.
 
-    The standard error is sqrt(Q (1 - Q)/n).
+    The standard error is that of ``share_stderr``.
 
     Args:
         rounds: the rounds.
@@ -80,4 +93,4 @@ def error_rate(
     equal = rounds.a[mask] == rounds.b[mask]
     errors = int(equal.sum()) if anticorrelated else total - int(equal.sum())
     rate = errors / total
-    return Estimate(rate, math.sqrt(rate * (1 - rate) / total), total)
+    return Estimate(rate, share_stderr(errors, total), total)

@@ -21,7 +21,7 @@ from qnetsim.timeline import ProcessGenerator, Timeline
 
 AngleDeg = Annotated[float, AfterValidator(within(-360, 360))]
 Bias = Annotated[float, AfterValidator(within(-0.5, 0.5))]
-SettingIndex = Annotated[int, AfterValidator(within(0, 63))]
+SettingIndex = Annotated[int, AfterValidator(within(0, 7))]
 Sign = Literal[-1, 1]
 KeyPair = Annotated[tuple[SettingIndex, SettingIndex], Field(strict=False)]
 ChshTerm = Annotated[tuple[SettingIndex, SettingIndex, Sign], Field(strict=False)]
@@ -31,7 +31,7 @@ class Party(Spec):
     """One user of the protocol: its node and its measurements."""
 
     node: Name = described("the node whose slot it reads out")
-    angles_deg: Annotated[list[AngleDeg], Field(min_length=2, max_length=64)] = described(
+    angles_deg: Annotated[list[AngleDeg], Field(min_length=2, max_length=8)] = described(
         "linear-polarisation angle of each setting"
     )
     input_bias: Bias = described("each bit of its input generator is 1 with chance 1/2 + this")
@@ -40,7 +40,7 @@ class Party(Spec):
     @classmethod
     def _power_of_two(cls, angles: list[float]) -> list[float]:
         if len(angles).bit_count() != 1:
-            raise PydanticCustomError("count", "must have 2, 4, 8, ... entries: settings are bits")
+            raise PydanticCustomError("count", "must have 2, 4 or 8 entries: settings are bits")
         return angles
 
     def setting_probability(self, setting: int) -> float:

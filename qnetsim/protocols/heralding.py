@@ -4,9 +4,9 @@ The link layer is the clockwork that the nodes and the station share: it knows w
 happen and lets the hardware play them. What the users of the entanglement do with it runs above,
 one process for each party (see ``diqkd``).
 
-Two simplifications of the control plane hold in both resolutions: once both slots are announced,
-a lost particle is noticed at the next check, whose result both sides know before the burst
-begins; and a loss inside an attempt counts from its node's next pulse on.
+Three simplifications hold in both resolutions: the station knows at once whether an announced slot
+still waits; a check's result is shared before the burst begins; and a loss inside an attempt counts
+from its node's next pulse on.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from itertools import accumulate, product
+from operator import mul
 from typing import NamedTuple
 
 from qnetsim import units
@@ -91,6 +92,7 @@ class SkipAhead:
         self._remembers = dead_time > timing.period
         self._drifts = any(arm.fibre.drift_db_per_hour for arm in arms)
         self._clicks: dict[int, list[list[float]]] = {}
+        self._given_arrivals: dict[int, list[float]] = {}
         self._steady: dict[tuple[tuple[bool, bool], int], EventLaw] = {}
 
     def next_herald(
@@ -169,9 +171,9 @@ class SkipAhead:
             attempt += self._geometric(bound)
             if attempt >= end:
                 break
-            law = self._law(self._photons(session, attempt, there), blinded)
-            if bound * self._stream.uniform() < law.chance:
-                return attempt, law.pick(self._stream.uniform())
+            photons = self._photons(session, attempt, there)
+            if bound * self._stream.uniform() < self._chance(photons, blinded):
+                return attempt, self._law(photons, blinded).pick(self._stream.uniform())
             attempt += 1
         return None
 
@@ -195,7 +197,7 @@ class SkipAhead:
         The chance is linear in each photon's, so its largest value stands at a corner.
         """
         first, second = photons
-        return max(self._law(box, blinded).chance for box in product((0.0, first), (0.0, second)))
+        return max(self._chance(box, blinded) for box in product((0.0, first), (0.0, second)))
 
     def _photons(
         self, session: Session, attempt: int, there: tuple[bool, bool]
@@ -211,6 +213,15 @@ class SkipAhead:
             )
         )
         return first, second
+
+    def _chance(self, photons: tuple[float, float], blinded: int) -> float:
+        """Returns the chance that an attempt ends in an event."""
+        if blinded not in self._given_arrivals:
+            certain = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+            laws = [self._law(photons, blinded) for photons in certain]
+            self._given_arrivals[blinded] = [law.chance for law in laws]
+        given = self._given_arrivals[blinded]
+        return math.fsum(map(mul, arrival_chances(photons), given))
 
     def _law(self, photons: tuple[float, float], blinded: int) -> EventLaw:
         """Returns the events of an attempt: heralds, or any click where clicks are remembered."""

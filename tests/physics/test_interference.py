@@ -231,7 +231,7 @@ def test_photon_of_no_visibility_heralds_a_white_memory():
 def test_accepted_patterns_follow_the_printed_formula(clicks, name):
     sign = {"psi+": 1, "psi-": -1}[name]
     for e1, e2, overlap, pd in POINTS:
-        # PHYSICS.md, "Two-photon station", as printed.
+        # The equation of two_photon_click_states, as printed.
         anti = np.zeros((4, 4))
         anti[1, 1] = anti[2, 2] = 1
         anti[1, 2] = anti[2, 1] = sign * overlap

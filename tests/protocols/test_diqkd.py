@@ -26,7 +26,7 @@ def test_settings_come_with_the_stated_bias(bias: float) -> None:
 
 
 def test_the_number_of_settings_must_be_a_power_of_two() -> None:
-    with pytest.raises(qn.InvalidInputError, match=r"angles_deg.*2, 4, 8"):
+    with pytest.raises(qn.InvalidInputError, match=r"angles_deg.*2, 4 or 8"):
         qn.Party(node="alice", angles_deg=[0.0, 1.0, 2.0], input_bias=0.0)
 
 

@@ -23,7 +23,7 @@ PROTOCOL = qn.DIQKD(
     link="main",
     parties=[
         qn.Party(node="alice", angles_deg=[-22.5, 22.5, -45.0, 0.0], input_bias=0.02),
-        qn.Party(node="bob", angles_deg=[22.5, -22.5], input_bias=-0.03),
+        qn.Party(node="bob", angles_deg=[22.5, -22.5], input_bias=-0.02),
     ],
     key_pairs=[(0, 0), (1, 1)],
     key_anticorrelated=True,
