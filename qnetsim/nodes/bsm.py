@@ -100,7 +100,6 @@ class Station:
         self._stream = stream
         self._arrivals = 0
         self._dead_ps = units.to_ps(spec.detector.dead_time_s)
-        self._window_ps = units.to_ps(spec.window_length_s)
         self._blind_until = [0] * len(DETECTORS)
         self._all_see_from = 0
         self._cumulative: dict[tuple[int, int], list[float]] = {}
