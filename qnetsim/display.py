@@ -47,7 +47,8 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("qber", "error rate Q", ".4f"),
     ("qber_0", "  first key pair", ".4f"),
     ("qber_1", "  second key pair", ".4f"),
-    ("state_fidelity", "state fidelity", ".4f"),
+    ("heralded_fidelity", "fidelity at herald", ".4f"),
+    ("state_fidelity", "fidelity at readout", ".4f"),
     ("published_formula_fidelity", "F from visibilities", ".4f"),
     ("key_rate_bits_per_round", "secret bits a round", ".4f"),
     ("key_rate_bits_per_s", "secret bits a second", ".3g"),
@@ -64,6 +65,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
     return [
         _figures(summary, published),
         _correlators(summary["correlators"], published),
+        _causes(summary["heralds_by_cause"], summary["heralds"]),
         _activities(summary["duty_cycle"]["nodes"]),
     ]
 
@@ -116,6 +118,20 @@ def _correlators(
     title = "correlators E, and probabilities P of equal outcomes"
     headings = ("settings", "E", "E closed", "E publ.", "P", "P closed", "P publ.")
     return Section(title, headings, rows)
+
+
+def _causes(causes: Mapping[str, Mapping[str, float | None]], heralds: int) -> Section:
+    rows = [
+        (
+            cause,
+            _number(entry["heralds"], None, "d"),
+            _number((entry["heralds"] or 0) / heralds if heralds else None, None, ".4g"),
+            _number(entry["expected_share"], None, ".4g"),
+        )
+        for cause, entry in causes.items()
+    ]
+    headings = ("cause", "heralds", "share", "closed form")
+    return Section("what made the station herald", headings, rows)
 
 
 def _activities(nodes: Mapping[str, Mapping[str, float]]) -> Section:

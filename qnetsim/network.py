@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from qnetsim.arm import Arm, light_faults
+from qnetsim.channels.channel import PhotonChannel
 from qnetsim.channels.classical import ClassicalChannel
-from qnetsim.channels.fibre import Fibre
+from qnetsim.channels.converter import Converter
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.memory import MemoryNode
@@ -28,15 +30,6 @@ class Link(Spec):
     station: Name = described("the station in the middle")
 
 
-class Arm(NamedTuple):
-    """One side of a link: a node and its channels to the station."""
-
-    name: str
-    node: MemoryNode
-    fibre: Fibre
-    classical: ClassicalChannel
-
-
 class Network:
     """Nodes, stations and the channels between them, by name.
 
@@ -52,8 +45,9 @@ class Network:
     def __init__(self) -> None:
         self.nodes: dict[str, MemoryNode] = {}
         self.stations: dict[str, BellStation] = {}
-        self.fibres: dict[tuple[str, str], Fibre] = {}
+        self.fibres: dict[tuple[str, str], PhotonChannel] = {}
         self.classical: dict[tuple[str, str], ClassicalChannel] = {}
+        self.converters: dict[tuple[str, str], Converter] = {}
         self.links: dict[str, Link] = {}
 
     def add(self, name: str, part: MemoryNode | BellStation) -> str:
@@ -75,18 +69,20 @@ class Network:
             self.stations[name] = part
         return name
 
-    def connect(self, node: str, station: str, channel: Fibre | ClassicalChannel) -> None:
-        """Lays a fibre or a classical channel between a node and a station.
+    def connect(
+        self, node: str, station: str, channel: PhotonChannel | ClassicalChannel | Converter
+    ) -> None:
+        """Lays a channel between a node and a station, or puts a converter into one.
 
         Raises:
-            InvalidInputError: an end is unknown, or such a channel lies there already.
+            InvalidInputError: an end is unknown, or such a part lies there already.
         """
-        if not isinstance(channel, Fibre | ClassicalChannel):
-            bound = "must be a Fibre or a ClassicalChannel"
+        kind = next((k for k, part in _CHANNELS.items() if isinstance(channel, part)), None)
+        if kind is None:
+            bound = "must be a Fibre, a FreeSpace, a ClassicalChannel or a Converter"
             raise InvalidInputError([Fault("channel", type(channel).__name__, bound)])
-        kind = "fibres" if isinstance(channel, Fibre) else "classical"
-        laid: dict[tuple[str, str], Any] = getattr(self, kind)
         path = f"{kind}.{node}_{station}"
+        laid: dict[tuple[str, str], Any] = getattr(self, kind)
         _raise_any(_channel_faults(path, node, station, self.nodes, self.stations, laid))
         laid[node, station] = channel
 
@@ -105,22 +101,31 @@ class Network:
                 self.classical,
             )
         )  # fmt: skip
+        arms = [self.arm(node, station) for node in nodes]
+        _raise_any(
+            light_faults(
+                arms, self.stations[station], lambda kind, node: _path(kind, node, station)
+            )
+        )
         self.links[name] = link
         return name
 
     def arms(self, link: str) -> tuple[Arm, Arm]:
         """Returns the two sides of a link."""
         wanted = self.links[link]
-        first, second = (
-            Arm(
-                name,
-                self.nodes[name],
-                self.fibres[name, wanted.station],
-                self.classical[name, wanted.station],
-            )
-            for name in wanted.nodes
-        )
+        first, second = (self.arm(name, wanted.station) for name in wanted.nodes)
         return first, second
+
+    def arm(self, node: str, station: str) -> Arm:
+        """Returns a node and its channels to a station."""
+        ends = node, station
+        return Arm(
+            node,
+            self.nodes[node],
+            self.fibres[ends],
+            self.classical[ends],
+            self.converters.get(ends),
+        )
 
     def station_of(self, link: str) -> BellStation:
         """Returns the station of a link."""
@@ -140,6 +145,13 @@ class Network:
                     node, station, key=kind, kind=kind, channel=channel, length_m=channel.length_m
                 )
         return graph
+
+
+_CHANNELS = {"fibres": PhotonChannel, "classical": ClassicalChannel, "converters": Converter}
+
+
+def _path(kind: str, node: str, station: str) -> str:
+    return f"nodes.{node}" if kind == "nodes" else f"{kind}.{node}_{station}"
 
 
 def _raise_any(faults: Iterable[Fault]) -> None:

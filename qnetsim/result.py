@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qnetsim import display
 from qnetsim.keys.sifting import Rounds
 from qnetsim.nodes.activity import ACTIVITIES
-from qnetsim.physics.states import Matrix, to_qobj
+from qnetsim.physics.states import Matrix, bell_state, to_qobj
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
@@ -39,8 +39,7 @@ class Heralds:
         attempt: number of the attempt in its session, from 0.
         bell_state: the Bell state that the clicks name.
         clicks: the detectors that clicked, as a bit mask (``physics.interference.DETECTORS``).
-        arrivals: bit i is set where node i's photon reached the station; the station does not
-            know it. A herald without both photons is a dark count's.
+        cause: what made the station herald; the station itself does not know it.
         state_index: which of ``states`` the memories were left in.
         states: the distinct states, shape (k, 4, 4), before dephasing.
     """
@@ -50,12 +49,18 @@ class Heralds:
     attempt: Integers
     bell_state: NDArray[np.str_]
     clicks: Integers
-    arrivals: Integers
+    cause: NDArray[np.str_]
     state_index: Integers
     states: NDArray[np.complex128]
 
     @classmethod
-    def of(cls, log: HeraldLog, names: dict[int, str], states: list[Matrix]) -> Heralds:
+    def of(
+        cls,
+        log: HeraldLog,
+        names: dict[int, str],
+        causes: tuple[str, ...],
+        states: list[Matrix],
+    ) -> Heralds:
         """Returns a link's log as arrays."""
         time_ps = np.array(log.time_ps, dtype=np.int64)
         clicks = np.array(log.clicks, dtype=np.int64)
@@ -66,7 +71,7 @@ class Heralds:
             attempt=np.array(log.attempt, dtype=np.int64),
             bell_state=lookup[clicks],
             clicks=clicks,
-            arrivals=np.array(log.arrivals, dtype=np.int64),
+            cause=np.array(causes)[np.array(log.cause, dtype=np.int64)],
             state_index=np.array(log.state, dtype=np.int64),
             states=np.array(states, dtype=complex).reshape(-1, 4, 4),
         )
@@ -102,6 +107,7 @@ class Result:
         heralds: the heralds.
         rounds: the rounds that both parties completed.
         protocol: what the parties did.
+        causes: what can make the link's station herald.
         memory_levels: levels of each node's particle over which white noise spreads.
         expected_link: closed form of the link, or ``None`` where there is none.
         expected: closed form of the protocol, likewise.
@@ -120,6 +126,7 @@ class Result:
     heralds: Heralds
     rounds: Rounds
     protocol: DIQKD
+    causes: tuple[str, ...]
     memory_levels: tuple[int, ...]
     expected_link: LinkExpectation | None
     expected: ProtocolExpectation | None
@@ -150,6 +157,20 @@ class Result:
         return bell_test.error_rate(
             self.rounds, self.protocol.key_pairs, self.protocol.key_anticorrelated
         )
+
+    @cached_property
+    def heralded_fidelity(self) -> bell_test.Estimate | None:
+        """Mean fidelity, right after a herald, with the Bell state that it names."""
+        heralds = self.heralds
+        count = len(heralds)
+        if not count:
+            return None
+        names, which = np.unique(heralds.bell_state, return_inverse=True)
+        targets = np.array([bell_state(name) for name in names])
+        of_states = np.einsum("kij,nji->nk", heralds.states, targets).real
+        fidelities = of_states[which, heralds.state_index]
+        stderr = float(np.std(fidelities)) / math.sqrt(count)
+        return bell_test.Estimate(float(np.mean(fidelities)), stderr, count)
 
     @cached_property
     def key_rate_bits_per_round(self) -> float | None:
@@ -195,7 +216,10 @@ class Result:
             "duty_cycle": self._duty_cycle(),
             "expected_duty_cycle": link.duty_cycle if link else None,
             "rounds": rounds,
+            "heralds_by_cause": self._heralds_by_cause(),
         }
+        heralded = link.heralded_fidelity if link else None
+        figures |= _figure("heralded_fidelity", self.heralded_fidelity, heralded)
         figures |= _figure("chsh_s", self.chsh, expected.chsh_s if expected else None)
         figures |= _figure("qber", self.qber, _mean_qber(expected))
         for k, qber in enumerate(self.qbers):
@@ -269,6 +293,17 @@ class Result:
                 }
                 for node, spent in self.activity_s.items()
             },
+        }
+
+    def _heralds_by_cause(self) -> dict[str, dict[str, float | None]]:
+        """Returns how many heralds each cause made, and the share that it is expected to make."""
+        expected = self.expected_link.causes if self.expected_link else {}
+        return {
+            cause: {
+                "heralds": int(np.count_nonzero(self.heralds.cause == cause)),
+                "expected_share": expected.get(cause),
+            }
+            for cause in self.causes
         }
 
     def _published_formula_fidelity(self) -> float | None:

@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from qnetsim.arm import light_faults
 from qnetsim.channels.classical import ClassicalChannel
+from qnetsim.channels.converter import Converter
 from qnetsim.channels.fibre import Fibre
+from qnetsim.channels.free_space import FreeSpace
 from qnetsim.display import Published
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.network import Link, Network, link_faults
@@ -69,6 +72,20 @@ class FibreRoute(Fibre):
     station: Name
 
 
+class FreeSpaceRoute(FreeSpace):
+    """Free space and where it lies."""
+
+    node: Name
+    station: Name
+
+
+class ConverterRoute(Converter):
+    """A frequency converter and in which channel it stands."""
+
+    node: Name
+    station: Name
+
+
 class ClassicalRoute(ClassicalChannel):
     """A classical channel and where it lies."""
 
@@ -93,7 +110,9 @@ class ScenarioModel(Spec):
     run: Run
     nodes: dict[Name, MemoryNode]
     stations: dict[Name, BellStation]
-    fibres: dict[Name, FibreRoute]
+    fibres: dict[Name, FibreRoute] = Field(default={})
+    free_space: dict[Name, FreeSpaceRoute] = Field(default={})
+    converters: dict[Name, ConverterRoute] = Field(default={})
     classical: dict[Name, ClassicalRoute]
     links: dict[Name, Link]
     protocol: DIQKD
@@ -123,6 +142,8 @@ class Scenario:
         except ValidationError as error:
             faults = faults_of(error, ScenarioModel)
         faults += [*_wiring_faults(data), *_protocol_faults(data)]
+        if not faults:
+            faults += _light_faults(self.model)
         if faults:
             raise InvalidInputError(dict.fromkeys(faults), source)
 
@@ -149,15 +170,8 @@ class Scenario:
 
     def network(self) -> Network:
         """Returns the scenario's network."""
-        model = self.model
-        network = Network()
-        for parts in (model.nodes, model.stations):
-            for name, part in parts.items():
-                network.add(name, part)
-        for routes in (model.fibres, model.classical):
-            for route in routes.values():
-                network.connect(route.node, route.station, route)
-        for name, link in model.links.items():
+        network = _parts(self.model)
+        for name, link in self.model.links.items():
             network.link(name, (link.nodes[0], link.nodes[1]), link.station)
         return network
 
@@ -193,6 +207,36 @@ class Scenario:
             **{f"correlators.{k}": v for k, v in self.model.published_correlators.items()},
         }
         return {k: Published(v.value, v.stderr, v.source) for k, v in figures.items()}
+
+
+def _parts(model: ScenarioModel) -> Network:
+    """Returns a network with a scenario's parts, and no link yet."""
+    network = Network()
+    for parts in (model.nodes, model.stations):
+        for name, part in parts.items():
+            network.add(name, part)
+    for routes in (model.fibres, model.free_space, model.classical, model.converters):
+        for route in routes.values():
+            network.connect(route.node, route.station, route)
+    return network
+
+
+def _light_faults(model: ScenarioModel) -> Iterator[Fault]:
+    """Yields what does not fit the light of a link, under the names in the file."""
+    network = _parts(model)
+    for link in model.links.values():
+        arms = [network.arm(node, link.station) for node in link.nodes]
+
+        def path_of(kind: str, node: str, station: str = link.station) -> str:
+            if kind == "nodes":
+                return f"nodes.{node}"
+            for table in ("fibres", "free_space") if kind == "fibres" else (kind,):
+                for name, route in getattr(model, table).items():
+                    if (route.node, route.station) == (node, station):
+                        return f"{table}.{name}"
+            return kind
+
+        yield from light_faults(arms, model.stations[link.station], path_of)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -244,9 +288,14 @@ def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     nodes, stations = _table(data, "nodes"), _table(data, "stations")
     for name in sorted(set(nodes) & set(stations)):
         yield Fault(f"stations.{name}", "", "a node has this name")
-    for kind in ("fibres", "classical"):
-        yield from _route_faults(data, kind)
-    fibres, classical = _joined(data, "fibres"), _joined(data, "classical")
+    for kinds in (("fibres", "free_space"), ("classical",), ("converters",)):
+        yield from _route_faults(data, kinds)
+    fibres = _joined(data, ("fibres", "free_space"))
+    classical = _joined(data, ("classical",))
+    for node, station in _joined(data, ("converters",)):
+        if node in nodes and station in stations and (node, station) not in fibres:
+            bound = f"no fibre joins '{node}' and '{station}'"
+            yield Fault("converters", "", bound)
     for station in stations:
         if all(station != end for _, end in fibres):
             yield Fault(f"stations.{station}", "", "no fibre reaches it")
@@ -268,23 +317,24 @@ def _protocol_faults(data: Mapping[str, Any]) -> list[Fault]:
     return protocol_faults(protocol, links)
 
 
-def _route_faults(data: Mapping[str, Any], kind: str) -> Iterator[Fault]:
-    """Yields what is wrong with the ends of one kind of channel."""
+def _route_faults(data: Mapping[str, Any], kinds: tuple[str, ...]) -> Iterator[Fault]:
+    """Yields what is wrong with the ends of channels of which one joins a node and a station."""
     known = {"node": _table(data, "nodes"), "station": _table(data, "stations")}
-    for name, route in _table(data, kind).items():
-        for end, names in known.items():
-            value = _text(route, end)
-            if value and value not in names:
-                bound = f"no {end} is called that{suggestion(value, names)}"
-                yield Fault(f"{kind}.{name}.{end}", repr(value), bound)
-    joined = [ends for ends in _joined(data, kind) if all(ends)]
+    for kind in kinds:
+        for name, route in _table(data, kind).items():
+            for end, names in known.items():
+                value = _text(route, end)
+                if value and value not in names:
+                    bound = f"no {end} is called that{suggestion(value, names)}"
+                    yield Fault(f"{kind}.{name}.{end}", repr(value), bound)
+    joined = [ends for ends in _joined(data, kinds) if all(ends)]
     for node, station in sorted({ends for ends in joined if joined.count(ends) > 1}):
-        yield Fault(kind, "", f"more than one joins '{node}' and '{station}'")
+        yield Fault(kinds[0], "", f"more than one joins '{node}' and '{station}'")
 
 
-def _joined(data: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
-    """Returns the (node, station) pairs that one kind of channel joins."""
-    routes = _table(data, kind).values()
+def _joined(data: Mapping[str, Any], kinds: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Returns the (node, station) pairs that channels of some kinds join."""
+    routes = [route for kind in kinds for route in _table(data, kind).values()]
     return [(_text(route, "node"), _text(route, "station")) for route in routes]
 
 

@@ -144,9 +144,12 @@ class Simulation:
                 cycle.slot.name: {k: units.to_seconds(v) for k, v in cycle.activity_ps().items()}
                 for cycle in link.cycles
             },
-            heralds=Heralds.of(link.log, link.spec.heralds, link.states),
+            heralds=Heralds.of(
+                link.log, link.spec.heralds, link.station.optics.causes, link.states
+            ),
             rounds=match_rounds(columns[0], columns[1]),
             protocol=self.protocol,
+            causes=link.station.optics.causes,
             memory_levels=tuple(arm.node.memory_levels for arm in link.arms),
             expected_link=expected_link,
             expected=expected,

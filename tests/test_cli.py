@@ -188,7 +188,7 @@ def test_a_refusal_is_one_message_on_standard_error_and_writes_no_file(
     [
         (b"[run", "is not TOML: Expected ']' at the end of a table declaration (at end"),
         (b"\xff\xfe", "is not TOML: 'utf-8' codec can't decode"),
-        (b"", "10 faults\n  name: is missing"),
+        (b"", "9 faults\n  name: is missing"),
         (None, "cannot be read: No such file or directory"),
     ],
 )

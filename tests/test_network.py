@@ -124,7 +124,7 @@ def test_parts_of_the_wrong_kind_and_names_that_are_none_are_refused(
     fibre = qn.Fibre(length_m=1.0, attenuation_db_per_km=0.2)
     with pytest.raises(qn.InvalidInputError, match="MemoryNode or a BellStation"):
         small_network.add("zz", fibre)
-    with pytest.raises(qn.InvalidInputError, match="Fibre or a ClassicalChannel"):
+    with pytest.raises(qn.InvalidInputError, match="Fibre, a FreeSpace, a ClassicalChannel or"):
         small_network.connect("alice", "bsm", small_network.stations["bsm"])
     with pytest.raises(qn.InvalidInputError, match="must match"):
         small_network.add("a b.c!", small_network.nodes["alice"])

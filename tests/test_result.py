@@ -35,7 +35,7 @@ def test_arrays_agree_with_each_other(result: qn.Result) -> None:
 
 
 def test_states_are_qutip_objects_close_to_what_was_heralded(result: qn.Result) -> None:
-    both = int(np.flatnonzero(result.heralds.arrivals == 3)[0])
+    both = int(np.flatnonzero(result.heralds.cause == "true pair")[0])
     state = result.heralds.state(both)
     assert isinstance(state, qutip.Qobj)
     name = {"psi+": "10", "psi-": "11"}[result.heralds.bell_state[both]]

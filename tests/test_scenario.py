@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -
 def test_an_empty_file_lacks_every_section(tmp_path: Path) -> None:
     path = tmp_path / "empty.toml"
     path.write_text("")
-    sections = "name title source run nodes stations fibres classical links protocol"
+    sections = "name title source run nodes stations classical links protocol"
     assert load_faults(path) == [f"{section}: is missing" for section in sections.split()]
 
 
@@ -433,7 +433,7 @@ def test_a_later_setting_wins(munich: Path) -> None:
         ("nodes.alice.t2=1", "--set nodes.alice.t2: unknown path; did you mean 't2_s'?"),
         (
             "bogus=1",
-            "--set bogus: unknown path; known here: classical, fibres, links, name, nodes, ",
+            "--set bogus: unknown path; known here: classical, converters, fibres, free_space",
         ),
         ("name.x=1", "--set name.x: unknown path"),
         ("name.x.y=1", "--set name.x: unknown path"),

@@ -1,56 +1,61 @@
-"""Optical fibre: loss, delay, and a slow drift of its coupling."""
+"""Optical fibre: loss by wavelength, delay, and slow drifts."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Self
 
-from pydantic import AfterValidator
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from qnetsim import units
-from qnetsim.spec import Decibels, GroupIndex, Metres, NonNegative, Spec, described, within
+from qnetsim.channels.attenuation import attenuation_tables
+from qnetsim.channels.channel import PhotonChannel
+from qnetsim.spec import Decibels, described, suggestion
 
-RealignSeconds = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 
-
-class Fibre(Spec):
+class Fibre(PhotonChannel):
     """A fibre that carries photons from a node to a station."""
 
-    length_m: Metres = described("length")
-    attenuation_db_per_km: Decibels = described("attenuation at the photon's wavelength")
-    group_index: GroupIndex = described("group index n: light travels at c/n", default=1.468)
-    insertion_loss_db: Decibels = described("loss at connectors and couplers", default=0.0)
-    drift_db_per_hour: NonNegative = described(
-        "how fast the coupling degrades from its best", default=0.0
+    attenuation_db_per_km: Decibels | None = described(
+        "attenuation at the photons' wavelength; from the table of its type where it is absent",
+        default=None,
     )
-    realign_every_s: RealignSeconds | None = described(
-        "how often the coupling is set back to its best; never where it is absent", default=None
-    )
+    type: str | None = described("fibre type in the table of attenuations", default=None)
 
-    @property
-    def delay_ps(self) -> int:
-        """How long a photon travels, in ps."""
-        return units.to_ps(units.propagation_s(self.length_m, self.group_index))
+    @model_validator(mode="after")
+    def _attenuation_once(self) -> Self:
+        bound = ""
+        if (self.type is None) == (self.attenuation_db_per_km is None):
+            bound = "needs its attenuation once: either attenuation_db_per_km or type"
+        elif self.type is not None and self.type not in attenuation_tables():
+            bound = (
+                f"type {self.type!r}: no such fibre{suggestion(self.type, attenuation_tables())}"
+            )
+        if bound:
+            raise PydanticCustomError("attenuation", "{bound}", {"bound": bound})
+        return self
 
-    @property
-    def best_transmission(self) -> float:
-        """The transmission 10^(-(a L + insertion loss)/10) with perfect coupling."""
-        loss_db = self.attenuation_db_per_km * self.length_m / 1000 + self.insertion_loss_db
-        return units.transmission(loss_db)
+    def losses(self, wavelength_m: float | None) -> dict[str, float]:
+        """Returns the factors of its transmission at best coupling, by what causes them.
 
-    def transmission(self, time_ps: int) -> float:
-        """Returns the transmission of a photon sent at a time in ps."""
-        if not self.drift_db_per_hour:
-            return self.best_transmission
-        since_s = units.to_seconds(time_ps - self._last_realignment_ps(time_ps))
-        return self.best_transmission * units.transmission(self.drift_db_per_hour * since_s / 3600)
+        Args:
+            wavelength_m: of the light in it; needed where the attenuation comes from a table.
 
-    def next_realignment_ps(self, time_ps: int) -> int:
-        """Returns when the coupling is next set back, in ps; until then it only falls."""
-        if not self.drift_db_per_hour or self.realign_every_s is None:
-            return units.NEVER_PS
-        return self._last_realignment_ps(time_ps) + units.to_ps(self.realign_every_s)
-
-    def _last_realignment_ps(self, time_ps: int) -> int:
-        if self.realign_every_s is None:
-            return 0
-        return time_ps - time_ps % units.to_ps(self.realign_every_s)
+        Raises:
+            ValueError: the table does not know the attenuation at this wavelength.
+        """
+        db_per_km = self.attenuation_db_per_km
+        if self.type is not None:
+            if wavelength_m is None:
+                raise ValueError(f"needs the wavelength of the photons in fibre {self.type!r}")
+            table = attenuation_tables()[self.type]
+            db_per_km = table.at(wavelength_m)
+            if db_per_km is None:
+                low, high = (table.wavelengths_m[k] * 1e9 for k in (0, -1))
+                raise ValueError(
+                    f"must lie in the table of fibre {self.type!r}, {low:g} to {high:g} nm"
+                )
+        return {
+            "attenuation": units.transmission((db_per_km or 0.0) * self.length_m / 1000),
+            "connectors": units.transmission(self.insertion_loss_db),
+        }

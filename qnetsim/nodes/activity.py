@@ -14,6 +14,7 @@ ACTIVITIES: tuple[str, ...] = (
     "readout",
     "shutter",
     "emptying",
+    "recalibrating",
 )
 
 

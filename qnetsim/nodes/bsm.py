@@ -1,163 +1,136 @@
-"""The Bell-state station: two photons interfere, and a coincidence heralds."""
+"""The Bell-state station: photons interfere, and clicks herald."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from qnetsim import units
 from qnetsim.nodes.detector import Detector
-from qnetsim.physics.interference import (
-    BELL_PATTERNS,
-    DETECTORS,
-    N_CLICK_SETS,
-    blind,
-    two_photon_click_states,
-)
-from qnetsim.physics.photon import window_acceptance
-from qnetsim.rng import Stream
-from qnetsim.spec import PositiveSeconds, Probability, Seconds, Spec, described, within
-
-_CLICKED = [[d for d in range(len(DETECTORS)) if k >> d & 1] for k in range(N_CLICK_SETS)]
+from qnetsim.physics.interference import BELL_PATTERNS, DETECTORS, click_set
+from qnetsim.spec import PositiveSeconds, Probability, Radians, Seconds, Spec, described, within
 
 WindowStart = Annotated[float, AfterValidator(within(-1, 1))]
+BellState = Literal["psi+", "psi-"]
+DetectorName = Literal["H1", "V1", "H2", "V2", "D1", "D2"]
+
+SINGLE_CLICK_PATTERNS: Mapping[str, tuple[int, ...]] = {"psi+": (0b01,), "psi-": (0b10,)}
+"""One click at either detector of a single-photon station."""
 
 
 class BellStation(Spec):
-    """A two-photon polarisation Bell-state measurement with four equal threshold detectors.
+    """A Bell-state measurement on two photons, with equal detectors.
 
     Only clicks inside the time window count: the window gates the detectors.
     """
 
+    measurement: Literal["polarisation", "time-bin", "single-photon"] = described(
+        "two photons' polarisation at four detectors H1, V1, H2, V2; two photons' time bins at two "
+        "detectors D1, D2; or one photon at D1 or D2",
+        default="polarisation",
+    )
     detector: Detector
+    absent_detectors: list[DetectorName] = described("detectors that are not there", default=[])
     window_start_s: WindowStart = described(
         "when the window opens after the excitation pulse's light would arrive"
     )
     window_length_s: PositiveSeconds = described("how long the window stays open")
-    photon_overlap: Probability = described("I = |<f1|f2>|^2 of the photons' modes")
-    accept: Annotated[list[Literal["psi+", "psi-"]], Field(min_length=1, max_length=2)] = described(
+    coincidence_s: PositiveSeconds | None = described(
+        "two clicks this far apart at most are a coincidence; any two in the window where absent",
+        default=None,
+    )
+    bin_separation_s: PositiveSeconds | None = described(
+        "time-bin: from the early to the late pulse", default=None
+    )
+    photon_overlap: Probability = described(
+        "I = |<f1|f2>|^2 of the photons' modes apart from time and colour, which are derived"
+    )
+    arrival_mismatch_s: WindowStart = described(
+        "by how much the second node's photons come late", default=0.0
+    )
+    phase_noise_rad: Radians = described(
+        "standard deviation of the optical phase between the nodes (single-photon) or of its "
+        "change from the early bin to the late one (time-bin)",
+        default=0.0,
+    )
+    accept: Annotated[list[BellState], Field(min_length=1, max_length=2)] = described(
         "the Bell states that herald"
     )
     processing_s: Seconds = described("from the window's end to the herald", default=0.0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for bound in (*self._time_faults(), *self._detector_faults()):
+            raise PydanticCustomError("station", "{bound}", {"bound": bound})
+        return self
+
+    def _time_faults(self) -> Iterator[str]:
+        window, kind = f"window_length_s = {self.window_length_s:g}", self.measurement
+        if self.window_length_s < self.detector.jitter_s:
+            yield f"{window}: must be the detector's jitter_s, {self.detector.jitter_s:g}, or more"
+        if (kind == "time-bin") != (self.bin_separation_s is not None):
+            yield "bin_separation_s belongs to the time-bin measurement, and to it alone"
+        if self.bin_separation_s and self.bin_separation_s < self.window_length_s:
+            yield f"{window}: must be bin_separation_s, {self.bin_separation_s:g}, or less"
+        if self.phase_noise_rad and kind == "polarisation":
+            yield "phase_noise_rad: a polarisation measurement does not see the nodes' phase"
+        if self.coincidence_s and kind != "polarisation":
+            yield "coincidence_s belongs to the polarisation measurement, and to it alone"
+
+    def _detector_faults(self) -> Iterator[str]:
+        if self.detector.number_resolving and self.blind_late:
+            yield "detector.number_resolving: not modelled with a dead time beyond the late bin"
+        unknown = [name for name in self.absent_detectors if name not in self.detectors]
+        if unknown:
+            yield f"absent_detectors: {unknown[0]!r} is none of {', '.join(self.detectors)}"
+            return
+        for state in self.accept:
+            if all(clicks & self.absent_clicks for clicks in self._patterns[state]):
+                names = ", ".join(self.absent_detectors)
+                yield f"accept: {state!r} needs a detector that is absent: {names}"
+            elif state == "psi+" and self.blind_late:
+                yield "accept: 'psi+' needs a detector that clicks early to see the late bin too"
+
+    @property
+    def blind_late(self) -> bool:
+        """Whether a detector that clicks in the early bin misses the late one."""
+        separation_s = self.bin_separation_s
+        return separation_s is not None and self.detector.dead_time_s > separation_s
+
+    @property
+    def detectors(self) -> Mapping[str, int]:
+        """The detectors of this measurement, each with the click set that it can light."""
+        if self.measurement == "polarisation":
+            return {name: click_set([name]) for name in DETECTORS}
+        if self.measurement == "time-bin":
+            return {"D1": 0b0011, "D2": 0b1100}
+        return {"D1": 0b01, "D2": 0b10}
+
+    @property
+    def absent_clicks(self) -> int:
+        """The click set that the absent detectors would light."""
+        return sum(self.detectors[name] for name in set(self.absent_detectors))
 
     @property
     def decision_ps(self) -> int:
         """From the pulse's light arriving until the station has decided, in ps; at least 1."""
         window_end = units.to_ps(self.window_start_s + self.window_length_s)
+        window_end += units.to_ps(self.bin_separation_s or 0.0)
         return max(1, window_end) + units.to_ps(self.processing_s)
 
     @property
     def heralds(self) -> dict[int, str]:
         """The accepted click sets, each with the Bell state that it names."""
-        return {clicks: name for name in sorted(set(self.accept)) for clicks in BELL_PATTERNS[name]}
+        return {
+            clicks: name
+            for name in sorted(set(self.accept))
+            for clicks in self._patterns[name]
+            if not clicks & self.absent_clicks
+        }
 
-    def click_efficiency(self, photon_lifetime_s: float) -> float:
-        """Returns the chance that a photon which arrives clicks inside the window."""
-        return self.detector.efficiency * window_acceptance(
-            photon_lifetime_s,
-            self.detector.jitter_s,
-            self.window_start_s,
-            self.window_length_s,
-        )
-
-    def click_states(
-        self, arrivals: int, photon_lifetimes_s: tuple[float, float]
-    ) -> NDArray[np.float64]:
-        """Returns the click states, shape (16, 4, 4), given which photons arrived.
-
-        Args:
-            arrivals: bit i is set where photon i reached the station.
-            photon_lifetimes_s: the lifetimes of the two emitters.
-        """
-        e1, e2 = (
-            self.click_efficiency(lifetime) if arrivals >> i & 1 else 0.0
-            for i, lifetime in enumerate(photon_lifetimes_s)
-        )
-        dark = self.detector.dark_probability(self.window_length_s)
-        return two_photon_click_states((e1, e2), self.photon_overlap, dark)
-
-
-class Station:
-    """A Bell-state station in time: which photons are in it, which detectors are blind.
-
-    A detector that is blind when the window opens misses the whole window; a click blinds it for
-    its dead time from the opening of its window.
-
-    Args:
-        spec: the hardware.
-        photon_lifetimes_s: lifetimes of the two emitters' excited states, in s.
-        stream: where clicks are drawn from.
-    """
-
-    def __init__(
-        self, spec: BellStation, photon_lifetimes_s: tuple[float, float], stream: Stream
-    ) -> None:
-        self.spec = spec
-        self._states = [spec.click_states(k, photon_lifetimes_s) for k in range(4)]
-        self._stream = stream
-        self._arrivals = 0
-        self._dead_ps = units.to_ps(spec.detector.dead_time_s)
-        self._blind_until = [0] * len(DETECTORS)
-        self._all_see_from = 0
-        self._cumulative: dict[tuple[int, int], list[float]] = {}
-
-    def receive(self, port: int) -> None:
-        """Lets a photon into a port."""
-        self._arrivals |= 1 << port
-
-    def blind_at(self, opening_ps: int) -> int:
-        """Returns the click set of the detectors that are blind when a window opens."""
-        if opening_ps >= self._all_see_from:
-            return 0
-        blind_until = self._blind_until
-        return sum(1 << d for d, until in enumerate(blind_until) if until > opening_ps)
-
-    def sight_returns_ps(self, opening_ps: int) -> int:
-        """Returns when the next blind detector sees again, in ps."""
-        later = [until for until in self._blind_until if until > opening_ps]
-        return min(later, default=units.NEVER_PS)
-
-    def blind(self, clicks: int, opening_ps: int) -> None:
-        """Starts the dead time of the detectors that clicked in a window."""
-        until = self._all_see_from = opening_ps + self._dead_ps
-        for d in _CLICKED[clicks]:
-            self._blind_until[d] = until
-
-    def close(self, opening_ps: int, foretold: int | None = None) -> tuple[int, int, int]:
-        """Closes the window; returns the photons in it, the clicks, and the blind detectors.
-
-        Args:
-            opening_ps: when the window opened.
-            foretold: the clicks, where they were drawn before.
-        """
-        arrivals, self._arrivals = self._arrivals, 0
-        blinded = self.blind_at(opening_ps) if self._dead_ps else 0
-        clicks = self._draw(arrivals, blinded) if foretold is None else foretold
-        if clicks and self._dead_ps:
-            self.blind(clicks, opening_ps)
-        return arrivals, clicks, blinded
-
-    def probabilities(self, blinded: int) -> NDArray[np.float64]:
-        """Returns the chance of each click set for each set of arrivals, shape (4, 16)."""
-        return np.stack(
-            [np.trace(blind(states, blinded), axis1=1, axis2=2) for states in self._states]
-        )
-
-    def memory_state(self, arrivals: int, clicks: int, blinded: int) -> NDArray[np.float64]:
-        """Returns the memories' normalised state, shape (4, 4), behind a click set."""
-        state = blind(self._states[arrivals], blinded)[clicks]
-        normalised: NDArray[np.float64] = state / np.trace(state)
-        return normalised
-
-    def _draw(self, arrivals: int, blinded: int) -> int:
-        key = arrivals, blinded
-        if key not in self._cumulative:
-            self._cumulative[key] = np.cumsum(self.probabilities(blinded)[arrivals]).tolist()
-        uniform = self._stream.uniform()
-        for clicks, cumulative in enumerate(self._cumulative[key]):
-            if uniform < cumulative:
-                return clicks
-        return 0
+    @property
+    def _patterns(self) -> Mapping[str, tuple[int, ...]]:
+        return SINGLE_CLICK_PATTERNS if self.measurement == "single-photon" else BELL_PATTERNS

@@ -1,33 +1,36 @@
-"""Memory nodes: a trapped atom or ion that emits photons entangled with it."""
+"""Memory nodes: a trapped atom or ion, or a colour centre, that emits photons entangled with it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from qnetsim import units
-from qnetsim.nodes.activity import Ledger
-from qnetsim.physics.noise import dephase, remaining_coherence, white_noise_visibility
-from qnetsim.physics.states import Matrix, measure, polarisation_observable
+from qnetsim.nodes.cavity import Cavity
+from qnetsim.nodes.species import Line, species_table
+from qnetsim.physics.noise import dephase, relax, remaining_coherence, white_noise_visibility
+from qnetsim.physics.states import Matrix
 from qnetsim.spec import (
     Exponent,
     PositiveInteger,
     PositiveSeconds,
     Probability,
+    RateHz,
     Seconds,
     Spec,
+    Wavelength,
     described,
+    suggestion,
     within,
 )
-from qnetsim.timeline import Timeline
-
-_BRANCHES_KEPT = 1024
 
 Axis = Literal["x", "y", "z"]
 Fidelity = Annotated[float, AfterValidator(within(0.01, 1))]
 Levels = Annotated[int, AfterValidator(within(2, 1000))]
+Detuning = Annotated[float, AfterValidator(within(-1e15, 1e15))]
+CalibrationSeconds = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 Lifetime = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 
 
@@ -50,6 +53,13 @@ class Cooling(Spec):
     every_attempts: PositiveInteger = described("attempts in a burst between two phases")
 
 
+class Recalibration(Spec):
+    """Calibration of the apparatus, for which the link pauses."""
+
+    every_s: CalibrationSeconds = described("from the end of one to when the next is due")
+    duration_s: PositiveSeconds = described("length of one")
+
+
 class Readout(Spec):
     """Measurement of the memory along a linear-polarisation direction."""
 
@@ -64,19 +74,49 @@ class Readout(Spec):
 class MemoryNode(Spec):
     """A node with one memory slot.
 
-    The memory's states 0 and 1 are those that a horizontal and a vertical photon leave behind.
+    The memory's states 0 and 1 are those that a horizontal and a vertical photon leave behind, an
+    early and a late one, or no photon and one.
     """
 
-    excitation_probability: Probability = described("chance that the pulse makes it emit")
-    collection_efficiency: Probability = described(
-        "chance that an emitted photon enters the fibre to the station"
+    species: str | None = described(
+        "emitter in the table of species, for what is left out of its line", default=None
     )
-    photon_lifetime_s: PositiveSeconds = described("lifetime of the excited state")
+    wavelength_m: Wavelength | None = described(
+        "of its photons; the species' where it is absent", default=None
+    )
+    photon_lifetime_s: PositiveSeconds | None = described(
+        "lifetime of the excited state; the species' where it is absent", default=None
+    )
+    encoding: Literal["polarisation", "time-bin", "number"] = described(
+        "what of its photon is entangled with it", default="polarisation"
+    )
+    bright_population: Probability | None = described(
+        "number encoding: share of the superposition that emits", default=None
+    )
+    excitation_probability: Probability = described("chance that the pulse makes it emit")
+    second_emission_probability: Probability = described(
+        "chance that, having emitted during the pulse, it is excited again and emits a second time",
+        default=0.0,
+    )
+    pulse_s: Seconds = described(
+        "length of the excitation pulse, during which the first of two photons leaves", default=0.0
+    )
+    collection_efficiency: Probability | None = described(
+        "chance that an emitted photon enters the channel to the station", default=None
+    )
+    cavity: Cavity | None = described("optical cavity that it emits into", default=None)
+    detuning_hz: Detuning = described("of its photons from those of an ideal emitter", default=0.0)
+    optical_dephasing_hz: RateHz = described(
+        "pure dephasing rate of the excited state, gamma*/2 pi", default=0.0
+    )
     atom_photon_fidelity: Fidelity = described(
-        "fidelity of the atom-photon state; what it lacks is white noise"
+        "fidelity of the atom-photon state; what it lacks is white noise", default=1.0
     )
     memory_levels: Levels = described(
         "levels over which white noise spreads the particle", default=2
+    )
+    t1_s: PositiveSeconds | None = described(
+        "lifetime of memory state 1, which decays to 0; infinite where it is absent", default=None
     )
     t2_s: PositiveSeconds | None = described(
         "coherence time; no dephasing where it is absent", default=None
@@ -90,6 +130,7 @@ class MemoryNode(Spec):
     preparation_s: Seconds = described("pumping and electronics before each pulse", default=0.0)
     trap: Trap | None = described("loading and loss; always there if absent", default=None)
     cooling: Cooling | None = described("cooling; none if absent", default=None)
+    recalibration: Recalibration | None = described("recalibration; none if absent", default=None)
     readout: Readout
     shutter_s: Seconds = described(
         "time to close the shutter towards the channel after a readout", default=0.0
@@ -114,15 +155,40 @@ class MemoryNode(Spec):
             )
         return cooling
 
+    @model_validator(mode="after")
+    def _parts_given_once(self) -> Self:
+        bound = _what_is_amiss(self)
+        if bound:
+            raise PydanticCustomError("parts", "{bound}", {"bound": bound})
+        return self
+
+    @property
+    def line(self) -> Line:
+        """The optical transition's wavelength and lifetime in free space."""
+        known = species_table()[self.species] if self.species else Line(None, None, "")
+        return Line(
+            self.wavelength_m or known.wavelength_m,
+            self.photon_lifetime_s or known.lifetime_s,
+            known.source,
+        )
+
+    @property
+    def wave_packet_s(self) -> float:
+        """Lifetime of the exponential wave packet that it emits, in s."""
+        lifetime_s = self.line.lifetime_s or 0.0
+        return self.cavity.wave_packet_s(lifetime_s) if self.cavity else lifetime_s
+
+    @property
+    def collection(self) -> float:
+        """Chance that an emitted photon enters the channel."""
+        if self.cavity:
+            return self.cavity.collection(self.line.lifetime_s or 0.0)
+        return self.collection_efficiency or 0.0
+
     @property
     def visibility(self) -> float:
         """V of the atom-photon state V |psi><psi| + (1 - V) white noise."""
         return white_noise_visibility(self.atom_photon_fidelity, self.memory_levels)
-
-    @property
-    def emission_probability(self) -> float:
-        """Chance that an attempt sends a photon into the fibre."""
-        return self.excitation_probability * self.collection_efficiency
 
     @property
     def readout_errors(self) -> tuple[float, float]:
@@ -132,129 +198,22 @@ class MemoryNode(Spec):
     def aged(self, state: Matrix, qubit: int, age_s: float) -> Matrix:
         """Returns a state whose qubit was stored here for a time in s."""
         coherence = remaining_coherence(age_s, self.t2_s, self.t2_exponent)
-        return dephase(state, qubit, coherence, self.dephasing_axis)
+        state = dephase(state, qubit, coherence, self.dephasing_axis)
+        return state if self.t1_s is None else relax(state, qubit, math.exp(-age_s / self.t1_s))
 
 
-class Branch:
-    """A joint state of slots as a value that remembers what its measurements lead to.
-
-    A link heralds few distinct states and reads them out at few distinct ages, so each density
-    matrix is computed once however many rounds are played.
-
-    Args:
-        state: shape (2^n, 2^n), normalised.
-        nodes: the hardware that stores each of its qubits.
-    """
-
-    __slots__ = ("_next", "nodes", "state")
-
-    def __init__(self, state: Matrix, nodes: tuple[MemoryNode, ...]) -> None:
-        self.state = state
-        self.nodes = nodes
-        self._next: dict[tuple[int, int, float], tuple[float, Branch, Branch]] = {}
-
-    def read(self, qubit: int, age_ps: int, angle_rad: float) -> tuple[float, Branch, Branch]:
-        """Returns P(+1) of a readout at an age and angle, and the states after +1 and -1."""
-        key = qubit, age_ps, angle_rad
-        known = self._next.get(key)
-        if known is None:
-            node = self.nodes[qubit]
-            aged = node.aged(self.state, qubit, units.to_seconds(age_ps))
-            observable = polarisation_observable(angle_rad)
-            p_plus, plus, minus = measure(aged, qubit, observable, node.readout_errors)
-            known = p_plus, Branch(plus, self.nodes), Branch(minus, self.nodes)
-            if len(self._next) >= _BRANCHES_KEPT:
-                self._next.clear()
-            self._next[key] = known
-        return known
-
-
-class JointState:
-    """The state of a set of slots that a herald joined; each slot has its own clock."""
-
-    __slots__ = ("_branch",)
-
-    def __init__(self, branch: Branch) -> None:
-        self._branch = branch
-
-    def measure(self, qubit: int, age_ps: int, angle_rad: float, uniform: float) -> int:
-        """Reads one slot out and leaves the others in the state that the outcome implies."""
-        p_plus, plus, minus = self._branch.read(qubit, age_ps, angle_rad)
-        self._branch, outcome = (plus, 1) if uniform < p_plus else (minus, -1)
-        return outcome
-
-
-class Slot:
-    """One memory slot in time: what its trap holds, and since when its qubit has been stored.
-
-    Attributes:
-        name: the slot's name, the node's where it has only one.
-        node: the hardware.
-        ledger: what the slot spent its time on.
-        readout_delay_ps: from the herald's arrival until a readout starts.
-        readout_ps: how long one takes.
-        loss_ps: when its particle leaves the trap.
-        emitted_ps: when its qubit was last made.
-    """
-
-    def __init__(self, name: str, node: MemoryNode, timeline: Timeline) -> None:
-        self.name = name
-        self.node = node
-        self.ledger = Ledger(name, timeline)
-        self.readout_delay_ps = units.to_ps(node.readout.delay_s)
-        self.readout_ps = units.to_ps(node.readout.duration_s)
-        self.loss_ps = 0
-        self.emitted_ps = 0
-        self._joint: tuple[JointState, int] | None = None
-        self._timeline = timeline
-        self._loading = timeline.streams[f"{name}.trap"]
-        self._emission = timeline.streams[f"{name}.emission"]
-        self._readout = timeline.streams[f"{name}.readout"]
-        self._emission_probability = node.emission_probability
-
-    @property
-    def holds_particle(self) -> bool:
-        """Whether the trap holds a particle now."""
-        return self._timeline.now < self.loss_ps
-
-    def loading_ps(self) -> int:
-        """Draws how long the trap takes to catch a particle, in ps."""
-        trap = self.node.trap
-        if trap is None or trap.loading_mean_s == 0:
-            return 0
-        return units.to_ps(self._loading.exponential(trap.loading_mean_s))
-
-    def load(self) -> None:
-        """Puts a particle into the trap and draws when it will be lost."""
-        trap = self.node.trap
-        self.loss_ps = units.NEVER_PS
-        if trap is not None and trap.lifetime_s is not None:
-            lifetime = units.to_ps(self._loading.exponential(trap.lifetime_s))
-            self.loss_ps = self._timeline.now + lifetime
-
-    def excite(self) -> None:
-        """Sends the excitation pulse: any qubit that was stored is gone, and a new one is."""
-        self.emitted_ps = self._timeline.now
-        self._joint = None
-
-    def emits(self) -> bool:
-        """Draws whether the pulse sent a photon into the fibre."""
-        return self.holds_particle and self._emission.uniform() < self._emission_probability
-
-    def join(self, joint: JointState, qubit: int) -> None:
-        """Makes the stored qubit part of a joint state."""
-        self._joint = joint, qubit
-
-    def measure(self, angle_rad: float) -> int:
-        """Reads the qubit out along a linear-polarisation angle; returns +1 or -1."""
-        uniform = self._readout.uniform()
-        now = self._timeline.now
-        if self._joint is None or now >= self.loss_ps:
-            return self.node.readout.outcome_if_lost
-        joint, qubit = self._joint
-        self._joint = None
-        return joint.measure(qubit, now - self.emitted_ps, angle_rad, uniform)
-
-    def empty(self) -> None:
-        """Removes the particle, as a destructive readout does."""
-        self.loss_ps = self._timeline.now
+def _what_is_amiss(node: MemoryNode) -> str:
+    """Returns what of a node is missing, given twice or out of place; empty for nothing."""
+    if node.species is not None and node.species not in species_table():
+        return "species: no emitter is called that" + suggestion(node.species, species_table())
+    if node.line.lifetime_s is None:
+        return "photon_lifetime_s is missing, and no species gives it"
+    if node.cavity and node.collection_efficiency is not None:
+        return "collection_efficiency: given twice, for the cavity sets it"
+    if not node.cavity and node.collection_efficiency is None:
+        return "collection_efficiency is missing, and no cavity sets it"
+    if (node.encoding == "number") != (node.bright_population is not None):
+        return "bright_population belongs to the number encoding, and to it alone"
+    if node.encoding == "number" and node.second_emission_probability:
+        return "second_emission_probability: not modelled for the number encoding"
+    return ""

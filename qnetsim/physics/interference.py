@@ -7,8 +7,11 @@ behind each output. Memory i is maximally entangled with its photon's polarisati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +22,27 @@ output port of the beam splitter."""
 
 N_CLICK_SETS = 1 << len(DETECTORS)
 
+DISCARDED = N_CLICK_SETS
+"""Bit of a click set that the station sees and throws away: a detector counted more than one
+photon, or the clicks lie too far apart."""
+
+CAUSES: tuple[str, ...] = (
+    "true pair",
+    "distinguishable photons",
+    "second emission",
+    "dark count",
+)
+"""What can make a station herald."""
+
+_SECOND_EMISSION, _DARK_COUNT = 2, 3
+
 BELL_PATTERNS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"psi+": (0b0011, 0b1100), "psi-": (0b1001, 0b0110)}
 )
 """The click sets that name a Bell state: both polarisations in one port, or one in each."""
+
+Real = NDArray[np.float64]
+Clicks = TypeVar("Clicks", NDArray[np.float64], NDArray[np.complex128])
 
 _POLARISATION = (0, 1, 0, 1)
 _IDENTITY = np.eye(4)
@@ -45,9 +65,28 @@ def click_names(clicks: int) -> tuple[str, ...]:
     return tuple(name for d, name in enumerate(DETECTORS) if clicks >> d & 1)
 
 
+class Kept(NamedTuple):
+    """The chance that two clicks lie within the coincidence window, by what made them.
+
+    Attributes:
+        photons: two photons.
+        first_and_dark: the first node's photon and a dark count.
+        second_and_dark: the second node's photon and a dark count.
+        darks: two dark counts.
+    """
+
+    photons: float = 1.0
+    first_and_dark: float = 1.0
+    second_and_dark: float = 1.0
+    darks: float = 1.0
+
+
+ALL_KEPT = Kept()
+
+
 def two_photon_click_states(
     efficiencies: tuple[float, float], overlap: float, dark_probability: float
-) -> NDArray[np.float64]:
+) -> Real:
     r"""Returns the memories' state behind each of the 16 click sets, not normalised.
 
     With arm efficiencies e1, e2 to the click, photon overlap I and dark probability pd a detector,
@@ -74,56 +113,142 @@ def two_photon_click_states(
     References:
         Hong, Ou and Mandel, PRL 59, 2044 (1987); Braunstein and Mann, PRA 51, R1727 (1995).
     """
-    photons = _photon_click_states(*efficiencies, overlap)
-    states = np.zeros_like(photons)
-    for lit, state in enumerate(photons):
-        for dark in range(N_CLICK_SETS):
-            if not dark & lit:
-                k = dark.bit_count()
-                unlit = len(DETECTORS) - lit.bit_count()
-                chance = dark_probability**k * (1 - dark_probability) ** (unlit - k)
-                states[lit | dark] += chance * state
+    by_cause = click_states_by_cause(efficiencies, overlap, dark_probability)
+    summed: Real = by_cause.sum(axis=0)[:N_CLICK_SETS]
+    return summed
+
+
+def click_states_by_cause(
+    efficiencies: tuple[float, float],
+    overlap: float,
+    dark_probability: float,
+    *,
+    strays: Sequence[float] = (),
+    number_resolving: bool = False,
+    kept: Kept = ALL_KEPT,
+    coincident_overlap: float | None = None,
+) -> Real:
+    """Returns the memories' state behind each click set, split by what made the clicks.
+
+    The causes are those of ``CAUSES``: a click set is a *dark count*'s where one of its detectors
+    would have stayed silent without dark counts, else a *second emission*'s where one was lit by a
+    stray photon alone, else it is the entangled photons' and, as a mixture, the part I of it that
+    interfered is a *true pair*'s and the part 1 - I *distinguishable photons*'.
+
+    A stray photon is one that an emitter sends before the one its memory is entangled with: of
+    random polarisation and distinguishable from every other photon, so it lights each detector
+    equally often.
+
+    Args:
+        efficiencies: as in ``two_photon_click_states``.
+        overlap: likewise.
+        dark_probability: likewise.
+        strays: for each stray photon that reaches the station the chance that it clicks.
+        number_resolving: whether detectors count; a set in which one counted more than once is
+            discarded.
+        kept: how often a coincidence passes the coincidence window; else it is discarded. A
+            stray photon counts as a photon.
+        coincident_overlap: I of the photons that lie within the coincidence window, in [-1, 1];
+            that of all photons where there is no such window.
+
+    Returns:
+        Array of shape (4, 32, 4, 4), real: by cause, click set and memories. A click set with the
+        bit ``DISCARDED`` cannot herald. The traces sum to 1.
+    """
+    states = np.zeros((len(CAUSES), 2 * N_CLICK_SETS, 4, 4))
+    coherence = overlap if coincident_overlap is None else coincident_overlap
+    parts = _photon_parts(efficiencies, overlap, coherence, number_resolving)
+    for source, cause, photons in parts:
+        part = np.zeros_like(states)
+        part[cause] = photons
+        for efficiency in strays:
+            part = _with_stray(part, efficiency, number_resolving)
+        chances = (kept.photons, kept[source], kept.darks)
+        states += _with_dark_counts(part, dark_probability, number_resolving, chances)
     return states
 
 
-def _photon_click_states(e1: float, e2: float, overlap: float) -> NDArray[np.float64]:
-    """The same without dark counts: at most two detectors lit."""
-    states = np.zeros((N_CLICK_SETS, 4, 4))
-    states[0] = (1 - e1) * (1 - e2) * _IDENTITY / 4
+def _photon_parts(
+    efficiencies: tuple[float, float], overlap: float, coherence: float, number_resolving: bool
+) -> list[tuple[int, int, Real]]:
+    """Returns what the entangled photons light, as (source, cause, states of shape (32, 4, 4)).
+
+    The source says which field of ``Kept`` goes with one of these photons and a dark count.
+    """
+    e1, e2 = efficiencies
+    both, apart, first, second, none = np.zeros((5, 2 * N_CLICK_SETS, 4, 4))
+    none[0] = (1 - e1) * (1 - e2) * _IDENTITY / 4
     for d, polarisation in enumerate(_POLARISATION):
         one = np.zeros(2)
         one[polarisation] = 1.0
-        first_only = np.diag(np.kron(one, [1.0, 1.0]))
-        second_only = np.diag(np.kron([1.0, 1.0], one))
-        both = np.diag(np.kron(one, one))
-        states[1 << d] = (
-            e1 * (1 - e2) / 8 * first_only
-            + e2 * (1 - e1) / 8 * second_only
-            + e1 * e2 * (1 + overlap) / 16 * both
-        )
+        first[1 << d] = e1 * (1 - e2) / 8 * np.diag(np.kron(one, [1.0, 1.0]))
+        second[1 << d] = e2 * (1 - e1) / 8 * np.diag(np.kron([1.0, 1.0], one))
+        twice = 1 << d | (DISCARDED if number_resolving else 0)
+        both[twice] = e1 * e2 * (1 + overlap) / 16 * np.diag(np.kron(one, one))
     for polarisation, pair in ((0, click_set(("H1", "H2"))), (1, click_set(("V1", "V2")))):
         corner = 3 * polarisation
-        states[pair, corner, corner] = e1 * e2 * (1 - overlap) / 8
+        apart[pair, corner, corner] = e1 * e2 * (1 - overlap) / 8
     for name, sign in (("psi+", 1.0), ("psi-", -1.0)):
         bell = np.zeros((4, 4))
         bell[1, 1] = bell[2, 2] = 1.0
-        bell[1, 2] = bell[2, 1] = sign * overlap
+        mixed = bell.copy()
+        bell[1, 2] = bell[2, 1] = math.copysign(sign, sign * coherence)
         for pattern in BELL_PATTERNS[name]:
-            states[pattern] = e1 * e2 / 16 * bell
-    return states
+            both[pattern] = e1 * e2 * abs(coherence) / 16 * bell
+            apart[pattern] = e1 * e2 * (1 - abs(coherence)) / 16 * mixed
+    return [(1, 0, both), (1, 1, apart), (1, 0, first), (2, 0, second), (3, 0, none)]
 
 
-def blind(states: NDArray[np.float64], dead: int) -> NDArray[np.float64]:
+def _with_stray(states: Real, efficiency: float, number_resolving: bool) -> Real:
+    """Returns the states once a stray photon has fallen on a random detector."""
+    lit = (1 - efficiency) * states
+    again = DISCARDED if number_resolving else 0
+    for clicks in range(states.shape[1]):
+        for d in range(len(DETECTORS)):
+            part = efficiency / len(DETECTORS) * states[:, clicks]
+            if clicks >> d & 1:
+                lit[:, clicks | again] += part
+            else:
+                lit[_SECOND_EMISSION, clicks | 1 << d] += part.sum(axis=0)
+    return lit
+
+
+def _with_dark_counts(
+    states: Real, chance: float, number_resolving: bool, kept: tuple[float, float, float]
+) -> Real:
+    """Returns the states once dark counts have lit further detectors.
+
+    ``kept`` is the chance that a coincidence with none, one, two dark counts is kept.
+    """
+    lit = np.zeros_like(states)
+    for clicks, dark in product(range(states.shape[1]), range(N_CLICK_SETS)):
+        fresh = dark & ~clicks
+        if dark != fresh and not number_resolving:
+            continue
+        trials = len(DETECTORS) - (0 if number_resolving else (clicks % DISCARDED).bit_count())
+        k = dark.bit_count()
+        part = chance**k * (1 - chance) ** (trials - k) * states[:, clicks]
+        if fresh:
+            part = np.stack([*np.zeros_like(part[:_DARK_COUNT]), part.sum(axis=0)])
+        there = clicks | dark | (DISCARDED if dark != fresh else 0)
+        share = kept[fresh.bit_count()] if there.bit_count() == 2 and there < DISCARDED else 1.0
+        lit[:, there] += share * part
+        if share < 1:
+            lit[:, there | DISCARDED] += (1 - share) * part
+    return lit
+
+
+def blind(states: Clicks, dead: int) -> Clicks:
     """Returns the click states when the detectors in a set are dead: their clicks go unseen.
 
     Args:
-        states: (16, 4, 4) from ``two_photon_click_states``.
+        states: shape (..., n, 4, 4), by click set and memories.
         dead: click set of the dead detectors.
 
     Returns:
-        Array of shape (16, 4, 4); the entries whose click set names a dead detector are zero.
+        Array of the same shape; the entries whose click set names a dead detector are zero.
     """
     seen = np.zeros_like(states)
-    for clicks, state in enumerate(states):
-        seen[clicks & ~dead] += state
+    for clicks in range(states.shape[-3]):
+        seen[..., clicks & ~dead, :, :] += states[..., clicks, :, :]
     return seen

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qnetsim.physics.states import PAULIS, Matrix, embed, qubits_of
+import numpy as np
+
+from qnetsim.physics.states import IDENTITY, PAULIS, Matrix, embed, qubits_of
 
 
 def dephase(state: Matrix, qubit: int, coherence: float, axis: str = "z") -> Matrix:
@@ -18,6 +20,32 @@ def dephase(state: Matrix, qubit: int, coherence: float, axis: str = "z") -> Mat
     """
     pauli = embed(PAULIS[axis], qubit, qubits_of(state))
     return (1 + coherence) / 2 * state + (1 - coherence) / 2 * (pauli @ state @ pauli)
+
+
+def relax(state: Matrix, qubit: int, survival: float) -> Matrix:
+    """Returns a state after amplitude damping of one qubit: its 1 has decayed to 0.
+
+    Args:
+        state: shape (2^n, 2^n).
+        qubit: which one.
+        survival: the chance exp(-t/T1) that a 1 is still there; coherence keeps its square root.
+    """
+    n_qubits = qubits_of(state)
+    stays: Matrix = np.diag([1.0, math.sqrt(survival)]).astype(complex)
+    decays: Matrix = np.array([[0, math.sqrt(1 - survival)], [0, 0]], dtype=complex)
+    kraus = [embed(operator, qubit, n_qubits) for operator in (stays, decays)]
+    return sum((k @ state @ k.conj().T for k in kraus), start=0 * state)
+
+
+def rotate(state: Matrix, qubit: int, angle_rad: float) -> Matrix:
+    """Returns a state after one qubit's linear polarisation was turned by an angle.
+
+    The real rotation cos(a) - i sin(a) Y takes |0> to cos(a)|0> + sin(a)|1>.
+    """
+    turn = math.cos(angle_rad) * IDENTITY - 1j * math.sin(angle_rad) * PAULIS["y"]
+    unitary = embed(turn, qubit, qubits_of(state))
+    turned: Matrix = unitary @ state @ unitary.conj().T
+    return turned
 
 
 def depolarise(state: Matrix, qubit: int, visibility: float) -> Matrix:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from qnetsim.nodes.memory import Slot
+from qnetsim.nodes.slot import Slot
 from qnetsim.protocols.slot_cycle import Herald
 from qnetsim.rng import Stream
 from qnetsim.spec import Name, Spec, described, within

@@ -6,15 +6,19 @@ Nothing here is drawn or played: it is the third way to ask a link, beside the t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qnetsim import units
-from qnetsim.network import Arm, Network
-from qnetsim.nodes.bsm import Station
+from qnetsim.arm import Arm
+from qnetsim.network import Network
 from qnetsim.nodes.memory import MemoryNode
+from qnetsim.nodes.station import Station
+from qnetsim.optics import optics_of
 from qnetsim.physics.states import (
     IDENTITY,
     Matrix,
@@ -24,10 +28,9 @@ from qnetsim.physics.states import (
     polarisation_observable,
 )
 from qnetsim.protocols.diqkd import DIQKD, FRAMES
-from qnetsim.protocols.heralding import heralded_state, lifetimes_of
-from qnetsim.protocols.renewal import SlotRates, session_renewal
+from qnetsim.protocols.heralding import transmitted
+from qnetsim.protocols.renewal import Renewal, SlotRates, session_renewal
 from qnetsim.protocols.session import Timing
-from qnetsim.protocols.skip import arrival_chances
 from qnetsim.rng import Streams
 
 _DRIFT_SAMPLES = 2001
@@ -43,26 +46,40 @@ class LinkExpectation(NamedTuple):
         attempt_rate_hz: attempts a second.
         duty_cycle: share of time in which the link attempts.
         herald_probability: chance that an attempt with both particles there heralds.
-        states: for each accepted Bell state its share of the heralds and the memories' mean
-            state when they are read out, shape (4, 4).
+        causes: the share of the heralds that each cause makes.
+        heralded: for each accepted Bell state its share of the heralds and the memories' mean
+            state right after them, shape (4, 4).
+        states: the same when the memories are read out.
     """
 
     herald_rate_hz: float
     attempt_rate_hz: float
     duty_cycle: float
     herald_probability: float
+    causes: dict[str, float]
+    heralded: dict[str, tuple[float, Matrix]]
     states: dict[str, tuple[float, Matrix]]
+
+    @property
+    def heralded_fidelity(self) -> float:
+        """Mean fidelity, right after a herald, with the Bell state that it names."""
+        return mean_fidelity(self.heralded)
+
+
+def mean_fidelity(states: dict[str, tuple[float, Matrix]]) -> float:
+    """Returns the mean fidelity with the Bell states that name shares and states."""
+    return sum(share * fidelity(state, bell_state(name)) for name, (share, state) in states.items())
 
 
 def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpectation | None:
     """Returns a link's averages over a run.
 
-    A drifting fibre is averaged over the run as if the link were in equilibrium at each instant.
+    A drifting channel is averaged over the run as if the link were in equilibrium at each instant.
 
     Args:
         network: the hardware.
         link: the link's name.
-        duration_s: length of the run in s; it matters only where a fibre drifts.
+        duration_s: length of the run in s; it matters only where a channel drifts.
 
     Returns:
         The averages, or ``None`` where a detector's dead time outlasts an attempt: attempts then
@@ -71,89 +88,136 @@ def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpe
     closed_form = _ClosedForm(network, link)
     if units.to_ps(closed_form.station.spec.detector.dead_time_s) > closed_form.timing.period:
         return None
-    drifts = any(arm.fibre.drift_db_per_hour for arm in closed_form.arms)
+    drifts = any(arm.channel.drifts for arm in closed_form.arms)
     samples = _DRIFT_SAMPLES if drifts else 1
     # Golden-ratio steps: evenly spaced times could fall on one phase of every realignment.
     times = [units.to_ps(duration_s * ((k + 0.5) * _GOLDEN % 1)) for k in range(samples)]
-    return _average([closed_form.at(time_ps) for time_ps in times])
+    return closed_form.average([closed_form.at(time_ps) for time_ps in times])
 
 
-def _average(instants: list[LinkExpectation]) -> LinkExpectation:
-    """Returns the mean over time; states are weighted with the heralds that leave them."""
-    total = sum(instant.herald_rate_hz for instant in instants)
-    weights: dict[str, float] = {}
-    sums: dict[str, Matrix] = {}
-    for instant in instants:
-        for name, (share, state) in instant.states.items():
-            weight = instant.herald_rate_hz * share
-            weights[name] = weights.get(name, 0.0) + weight
-            sums[name] = sums.get(name, 0 * state) + weight * state
-    states = {name: (w / total, sums[name] / w) for name, w in weights.items() if w > _NEGLIGIBLE}
-    count = len(instants)
-    return LinkExpectation(
-        total / count,
-        sum(i.attempt_rate_hz for i in instants) / count,
-        sum(i.duty_cycle for i in instants) / count,
-        sum(i.herald_probability for i in instants) / count,
-        states,
-    )
+class _Instant(NamedTuple):
+    """A link's averages with its channels as they are at one time.
+
+    Attributes:
+        renewal: of its sessions.
+        herald_probability: of an attempt.
+        causes: the chance that an attempt heralds by each cause.
+        states: the memories' states by the Bell state that is heralded, their traces its chance.
+    """
+
+    renewal: Renewal
+    herald_probability: float
+    causes: NDArray[np.float64]
+    states: dict[str, Matrix]
 
 
 class _ClosedForm:
-    """A link's averages at one instant."""
+    """A link's averages."""
 
     def __init__(self, network: Network, link: str) -> None:
         self.arms = network.arms(link)
         spec = network.station_of(link)
         self.timing = Timing.of(self.arms, spec)
-        self.station = Station(spec, lifetimes_of(self.arms), Streams(0)["closed form"])
+        self.station = Station(spec, optics_of(self.arms, spec), Streams(0)["closed form"])
         self._slots = (self._slot_rates(0), self._slot_rates(1))
-        self._clicks = self.station.probabilities(blinded=0)
-        self._aged = {
-            (arrivals, clicks): self._aged_state(arrivals, clicks)
-            for arrivals in range(4)
-            for clicks in spec.heralds
-            if self._clicks[arrivals, clicks] > 0
-        }
+        self._heralds = spec.heralds
 
-    def at(self, time_ps: int) -> LinkExpectation:
-        """Returns the averages with the fibres' transmission at a time in ps."""
-        first, second = (
-            arm.node.emission_probability * arm.fibre.transmission(time_ps) for arm in self.arms
-        )
-        heralds = self.station.spec.heralds
-        given_arrivals = self._clicks[:, sorted(heralds)].sum(axis=1)
+    def at(self, time_ps: int) -> _Instant:
+        """Returns the averages with the channels as they are at a time in ps."""
+        first, second = (arm.transmission(time_ps) for arm in self.arms)
+        states = self._click_states((first, second))
         chances = np.array(
             [
-                np.dot(arrival_chances(photons), given_arrivals)
-                for photons in ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
+                self._click_chances(there).sum()
+                for there in ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
             ]
         )
+        by_name = {
+            name: transmitted(
+                states[:, patterns].sum(axis=(0, 1)).astype(complex),
+                self.station.spec,
+                self.arms,
+                time_ps,
+            )
+            for name, patterns in self._patterns().items()
+        }
         renewal = session_renewal(self.timing, self._slots, chances)
-        arrivals = arrival_chances((first, second))
-        states: dict[str, tuple[float, Matrix]] = {}
-        for name in sorted(set(heralds.values())):
-            weighted = [
-                (arrivals[k] * self._clicks[k, clicks], state)
-                for (k, clicks), state in self._aged.items()
-                if heralds[clicks] == name
-            ]
-            weight = sum(w for w, _ in weighted)
-            mean: Matrix = np.zeros((4, 4), dtype=complex)
-            for w, state in weighted:
-                mean = mean + w * state
-            if weight > _NEGLIGIBLE:
-                states[name] = float(weight / chances[0]), mean / weight
+        causes = self._click_chances((first, second)).sum(axis=1)
+        return _Instant(renewal, float(chances[0]), causes, by_name)
+
+    def average(self, instants: list[_Instant]) -> LinkExpectation:
+        """Returns the mean over time; states and causes are weighted with their heralds."""
+        working = self._working_share()
+        rates = [working * i.renewal.heralds / i.renewal.length_s for i in instants]
+        count = len(instants) / working
+        weights = [
+            rate / i.herald_probability if i.herald_probability > 0 else 0.0
+            for rate, i in zip(rates, instants, strict=True)
+        ]
+        pairs = list(zip(weights, instants, strict=True))
+        causes = np.sum([w * i.causes for w, i in pairs], axis=0)
+        sums: dict[str, Matrix] = {
+            name: np.sum([w * i.states[name] for w, i in pairs], axis=0)
+            for name in self._patterns()
+        }
+        total = sum(rates)
+        traces = {name: float(np.trace(state).real) for name, state in sums.items()}
+        heralded = {
+            name: (traces[name] / total, state / traces[name])
+            for name, state in sums.items()
+            if traces[name] > _NEGLIGIBLE
+        }
+        names = self.station.optics.causes
         return LinkExpectation(
-            float(renewal.heralds / renewal.length_s),
-            float(renewal.attempts / renewal.length_s),
-            float(renewal.attempting_s / renewal.length_s),
-            float(chances[0]),
-            states,
+            float(total / len(instants)),
+            float(sum(i.renewal.attempts / i.renewal.length_s for i in instants) / count),
+            float(sum(i.renewal.attempting_s / i.renewal.length_s for i in instants) / count),
+            sum(i.herald_probability for i in instants) / len(instants),
+            dict(zip(names, (causes / total).tolist(), strict=True)) if total else {},
+            heralded,
+            {name: (share, self._aged(state)) for name, (share, state) in heralded.items()},
         )
 
-    def _aged_state(self, arrivals: int, clicks: int) -> Matrix:
-        state = heralded_state(self.station, self.arms, arrivals, clicks, blinded=0)
+    def _working_share(self) -> float:
+        """Returns the share of time that no recalibration takes.
+
+        It takes each to begin when it is due; it waits for the session and the round at hand.
+        """
+        every, calibration = self.timing.calibrate_every, self.timing.calibration
+        return every / (every + calibration) if calibration else 1.0
+
+    def _patterns(self) -> dict[str, list[int]]:
+        """Returns the accepted click sets of each accepted Bell state."""
+        names = sorted(set(self._heralds.values()))
+        return {name: [k for k, v in self._heralds.items() if v == name] for name in names}
+
+    def _laws(self, transmissions: tuple[float, float]) -> Iterator[tuple[Any, float]]:
+        """Yields what can reach the station, with its chance."""
+        first, second = (
+            self.station.optics.arriving(port, transmission)
+            for port, transmission in enumerate(transmissions)
+        )
+        for (packet, share), (beside, other) in product(first, second):
+            yield (packet, beside), share * other
+
+    def _click_states(self, transmissions: tuple[float, float]) -> Matrix:
+        """Returns the memories' states by cause and click set."""
+        laws = self._laws(transmissions)
+        mean: Matrix = np.sum([w * self.station.states(packets, 0) for packets, w in laws], axis=0)
+        return mean
+
+    def _click_chances(self, transmissions: tuple[float, float]) -> NDArray[np.float64]:
+        """Returns the chances of the causes and accepted click sets."""
+        accepted = sorted(self._heralds)
+        weighted = [
+            w * np.array(self.station.chances(packets, 0))[:, accepted]
+            for packets, w in self._laws(transmissions)
+        ]
+        mean: NDArray[np.float64] = np.sum(weighted, axis=0)
+        return mean
+
+    def _aged(self, state: Matrix) -> Matrix:
+        """Returns a state as it is when the memories are read out."""
         for qubit, arm in enumerate(self.arms):
             age_ps = self.timing.herald_arrival(qubit) - self.timing.emissions[qubit]
             age_s = units.to_seconds(age_ps) + arm.node.readout.delay_s
@@ -222,7 +286,7 @@ def protocol_expectation(
             first.setting_probability(x) * second.setting_probability(y)
             for x, y in protocol.key_pairs
         ],
-        sum(share * fidelity(state, bell_state(name)) for name, (share, state) in states.items()),
+        mean_fidelity(states),
     )
 
 

@@ -11,16 +11,19 @@ from its node's next pulse on.
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, Literal
 
 import simpy
 
-from qnetsim.network import Arm, Network
-from qnetsim.nodes.bsm import Station
-from qnetsim.nodes.memory import Branch, JointState
-from qnetsim.physics.noise import depolarise
+from qnetsim.network import Network
+from qnetsim.nodes.bsm import BellStation
+from qnetsim.nodes.slot import Branch, JointState
+from qnetsim.nodes.station import Packet, Reading, Station
+from qnetsim.optics import Arms, optics_of
+from qnetsim.physics.noise import dephase, depolarise, rotate
 from qnetsim.physics.states import Matrix
 from qnetsim.protocols.session import Session, Timing
 from qnetsim.protocols.skip import Fate, SkipAhead
@@ -40,34 +43,42 @@ class HeraldLog:
         self.session_start_ps = array("q")
         self.attempt = array("q")
         self.clicks = array("b")
-        self.arrivals = array("b")
+        self.cause = array("b")
         self.state = array("l")
 
 
-def heralded_state(
-    station: Station, arms: tuple[Arm, Arm], arrivals: int, clicks: int, blinded: int
-) -> Matrix:
-    """Returns the memories' state right after a herald, before they dephase.
+def heralded_state(station: Station, arms: Arms, reading: Reading, time_ps: int) -> Matrix:
+    """Returns the memories' state right after a herald, before they age.
 
-    The photons of an imperfect emission carry white noise, which swapping turns into white noise
-    on the memories.
+    What befell a photon's polarisation or phase on its way befalls its memory instead, because
+    the two are maximally entangled: white noise becomes white noise, and a rotation its transpose.
 
     Args:
         station: the station.
         arms: the link's sides.
-        arrivals: which photons arrived, bit i for node i.
-        clicks: the click set.
-        blinded: click set of the blind detectors.
+        reading: what the station saw.
+        time_ps: when the photons were on their way.
     """
-    state: Matrix = station.memory_state(arrivals, clicks, blinded).astype(complex)
+    return transmitted(station.memory_state(reading).astype(complex), station.spec, arms, time_ps)
+
+
+def transmitted(state: Matrix, spec: BellStation, arms: Arms, time_ps: int) -> Matrix:
+    """Returns the memories' state with what their photons met on their way.
+
+    Args:
+        state: shape (4, 4), as perfect photons would leave it.
+        spec: the station.
+        arms: the link's sides.
+        time_ps: when the photons were on their way.
+    """
     for qubit, arm in enumerate(arms):
         state = depolarise(state, qubit, arm.node.visibility)
+        angle = arm.channel.rotation_rad(time_ps)
+        if angle:
+            state = rotate(state, qubit, -angle)
+    if spec.measurement == "time-bin" and spec.phase_noise_rad:
+        state = dephase(state, 0, math.exp(-(spec.phase_noise_rad**2) / 2))
     return state
-
-
-def lifetimes_of(arms: tuple[Arm, Arm]) -> tuple[float, float]:
-    """Returns the lifetimes of the two emitters' excited states, in s."""
-    return arms[0].node.photon_lifetime_s, arms[1].node.photon_lifetime_s
 
 
 class HeraldedLink:
@@ -102,14 +113,16 @@ class HeraldedLink:
         self.spec = network.station_of(name)
         self.timing = Timing.of(self.arms, self.spec)
         streams = timeline.streams
-        self.station = Station(self.spec, lifetimes_of(self.arms), streams[f"{name}.station"])
+        optics = optics_of(self.arms, self.spec)
+        self.station = Station(self.spec, optics, streams[f"{name}.station"])
         self.log = HeraldLog()
         self.states: list[Matrix] = []
-        self._branches: dict[tuple[int, int, int], tuple[int, Branch]] = {}
+        self._branches: dict[Hashable, tuple[int, Branch]] = {}
         self._timeline = timeline
         self.max_rounds = max_rounds
         self._heralds = self.spec.heralds
-        self._fibres = streams[f"{name}.fibre"]
+        self._emission = tuple(streams[f"{arm.name}.emission"] for arm in self.arms)
+        self._channels = streams[f"{name}.fibre"]
         self._skip = SkipAhead(self.arms, self.station, self.timing, streams[f"{name}.skip"])
         skips = resolution == "herald"
         self.cycles = tuple(
@@ -117,7 +130,7 @@ class HeraldedLink:
             for arm, latency, user in zip(self.arms, self.timing.latencies, users, strict=True)
         )
         self._pulses = sorted(zip(self.timing.emissions, (0, 1), strict=True))
-        self._receivers = tuple(self._receiver(port) for port in (0, 1))
+        self._calibration_due = self.timing.calibrate_every
         self._session: Session | None = None
         self._attempts = 0
         self._attempting_ps = 0
@@ -147,6 +160,9 @@ class HeraldedLink:
             yield second.ready
             if not (first.announced and second.announced):
                 continue
+            if self._timeline.now >= self._calibration_due:
+                yield from self._calibrate()
+                continue
             start = self._timeline.now + max(self.timing.latencies)
             session = self._session = Session(start, self.timing)
             for cycle in self.cycles:
@@ -161,11 +177,18 @@ class HeraldedLink:
                 for cycle in self.cycles:
                     cycle.leave(split)
 
+    def _calibrate(self) -> ProcessGenerator:
+        for cycle in self.cycles:
+            cycle.calibrate()
+        yield self._timeline.timeout(self.timing.calibration)
+        for cycle in self.cycles:
+            cycle.resume()
+        self._calibration_due = self._timeline.now + self.timing.calibrate_every
+
     def _skip_on(self, session: Session) -> _Heralded:
         """Plays only the attempt that heralds; returns whether one does before the session ends."""
         losses = self.cycles[0].slot.loss_ps, self.cycles[1].slot.loss_ps
-        last_check = session.cycle_of_check_after(min(losses)) if min(losses) < NEVER_PS else None
-        end = NEVER_PS if last_check is None else last_check * self.timing.burst
+        end_ps, end = self._session_end(session, min(losses))
         attempt = 0
         while attempt < end:
             attempt, fate = self._skip.next_herald(session, losses, attempt, end)
@@ -173,10 +196,19 @@ class HeraldedLink:
                 return (yield from self._attempt(session, attempt, fate))
             if attempt < end:
                 yield self._timeline.until(session.attempt_start(attempt))
-        if last_check is None:
-            yield self._timeline.event()
-        yield self._timeline.until(session.check(last_check or 0))
+        yield self._timeline.until(end_ps) if end < NEVER_PS else self._timeline.event()
         return False
+
+    def _session_end(self, session: Session, loss_ps: int) -> tuple[int, int]:
+        """Returns when a session without a herald ends, in ps, and the first attempt not made."""
+        due = self._calibration_due
+        if not self.timing.burst:
+            end = session.first_attempt_from(0, due)
+            return (session.attempt_start(end) if end < NEVER_PS else NEVER_PS), end
+        if min(loss_ps, due) >= NEVER_PS:
+            return NEVER_PS, NEVER_PS
+        cycle = session.cycle_of_check_after(min(loss_ps, due))
+        return session.check(cycle), cycle * self.timing.burst
 
     def _play_each(self, session: Session) -> _Heralded:
         """Plays every attempt; returns whether one heralds before the session ends."""
@@ -187,6 +219,10 @@ class HeraldedLink:
                 yield self._timeline.until(session.check(attempt // burst))
                 if not all(cycle.slot.holds_particle for cycle in self.cycles):
                     return False
+            start = session.attempt_start(attempt)
+            if start >= self._calibration_due and not (burst and attempt % burst):
+                yield self._timeline.until(start)
+                return False
             if (yield from self._attempt(session, attempt)):
                 return True
             attempt += 1
@@ -201,48 +237,53 @@ class HeraldedLink:
                 yield timeline.timeout(wait)
             slot = self.cycles[port].slot
             slot.excite()
-            arrives = fate.arrivals >> port & 1 if fate else self._photon_survives(port)
-            if arrives:
+            packet = fate.packets[port] if fate else self._send(port)
+            if packet:
                 flight = timing.flights[port]
-                timeline.timeout(flight).callbacks.append(self._receivers[port])
+                timeline.timeout(flight).callbacks.append(self._receiver(port, packet))
                 if timeline.trace:
                     now = timeline.now
                     timeline.trace.add(slot.name, "flight", now, now + flight)
         yield timeline.timeout(start + timing.decision - timeline.now)
-        arrivals, clicks, blinded = self.station.close(
-            start + timing.opening, fate.clicks if fate else None
+        reading = self.station.close(
+            start + timing.opening, (fate.cause, fate.clicks) if fate else None
         )
-        if clicks not in self._heralds:
+        if reading.clicks not in self._heralds:
             return False
-        self._herald(session, attempt, arrivals, clicks, blinded)
+        self._herald(session, attempt, reading)
         return True
 
-    def _photon_survives(self, port: int) -> bool:
-        slot = self.cycles[port].slot
-        fibre = self.arms[port].fibre
-        return slot.emits() and self._fibres.uniform() < fibre.transmission(self._timeline.now)
+    def _send(self, port: int) -> Packet:
+        """Draws what light of a node will reach the station."""
+        optics = self.station.optics
+        if not self.cycles[port].slot.holds_particle:
+            return optics.dark
+        packet = optics.launch(port, self._emission[port])
+        if packet:
+            transmission = self.arms[port].transmission(self._timeline.now)
+            packet = optics.carry(packet, transmission, self._channels)
+        return packet
 
-    def _receiver(self, port: int) -> Callable[[simpy.Event], None]:
-        return lambda _: self.station.receive(port)
+    def _receiver(self, port: int, packet: Packet) -> Callable[[simpy.Event], None]:
+        return lambda _: self.station.receive(port, packet)
 
-    def _herald(
-        self, session: Session, attempt: int, arrivals: int, clicks: int, blinded: int
-    ) -> None:
-        key = arrivals, clicks, blinded
+    def _herald(self, session: Session, attempt: int, reading: Reading) -> None:
+        passed_ps = session.attempt_start(attempt) + self.timing.opening
+        key = reading, *(arm.channel.rotation_rad(passed_ps) for arm in self.arms)
         known = self._branches.get(key)
         if known is None:
-            state = heralded_state(self.station, self.arms, *key)
+            state = heralded_state(self.station, self.arms, reading, passed_ps)
             nodes = tuple(arm.node for arm in self.arms)
             known = self._branches[key] = len(self.states), Branch(state, nodes)
             self.states.append(state)
         index, branch = known
         log = self.log
-        herald = Herald(len(log.time_ps), self._heralds[clicks])
+        herald = Herald(len(log.time_ps), self._heralds[reading.clicks])
         log.time_ps.append(self._timeline.now)
         log.session_start_ps.append(session.start)
         log.attempt.append(attempt)
-        log.clicks.append(clicks)
-        log.arrivals.append(arrivals)
+        log.clicks.append(reading.clicks)
+        log.cause.append(reading.cause)
         log.state.append(index)
         joint = JointState(branch)
         for qubit, cycle in enumerate(self.cycles):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qnetsim import units
-from qnetsim.network import Arm
+from qnetsim.arm import Arm
 from qnetsim.nodes.bsm import BellStation
 
 
@@ -27,6 +27,8 @@ class Timing(NamedTuple):
         latencies: how long a message takes between each node and the station.
         cooling: length of a cooling phase; 0 where there is none.
         burst: attempts between two cooling phases; 0 where there are none.
+        calibration: length of a recalibration; 0 where there is none.
+        calibrate_every: from the end of one to when the next is due.
     """
 
     period: int
@@ -37,6 +39,8 @@ class Timing(NamedTuple):
     latencies: tuple[int, int]
     cooling: int
     burst: int
+    calibration: int = 0
+    calibrate_every: int = units.NEVER_PS
 
     @classmethod
     def of(cls, arms: tuple[Arm, Arm], station: BellStation) -> Timing:
@@ -44,14 +48,15 @@ class Timing(NamedTuple):
 
         An attempt lasts from the preparation of both nodes until the station's answer has reached
         both: max(preparation) + max(flight) + decision + max(latency). The node that lies nearer
-        fires later. Where the nodes' cooling differs, the link cools for the longer time after
-        the shorter burst.
+        fires later. Where the nodes' cooling or recalibration differs, the link pauses for the
+        longer time after the shorter interval.
         """
-        first, second = (arm.fibre.delay_ps for arm in arms)
+        first, second = (arm.channel.delay_ps for arm in arms)
         latencies = arms[0].classical.latency_ps, arms[1].classical.latency_ps
         preparation = max(units.to_ps(arm.node.preparation_s) for arm in arms)
         arrival = preparation + max(first, second)
         decision = arrival + station.decision_ps
+        calibrations = [arm.node.recalibration for arm in arms if arm.node.recalibration]
         coolings = [arm.node.cooling for arm in arms if arm.node.cooling]
         return cls(
             period=decision + max(latencies),
@@ -62,6 +67,10 @@ class Timing(NamedTuple):
             latencies=latencies,
             cooling=max((units.to_ps(c.duration_s) for c in coolings), default=0),
             burst=min((c.every_attempts for c in coolings), default=0),
+            calibration=max((units.to_ps(c.duration_s) for c in calibrations), default=0),
+            calibrate_every=min(
+                (units.to_ps(c.every_s) for c in calibrations), default=units.NEVER_PS
+            ),
         )
 
     @property

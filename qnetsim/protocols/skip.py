@@ -12,30 +12,32 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Hashable, Iterator
 from itertools import accumulate, product
-from operator import mul
 from typing import NamedTuple
 
 from qnetsim import units
-from qnetsim.network import Arm
-from qnetsim.nodes.bsm import Station
-from qnetsim.physics.interference import N_CLICK_SETS
+from qnetsim.arm import Arm
+from qnetsim.nodes.station import Packet, PacketLaw, Station
 from qnetsim.protocols.session import Session, Timing
 from qnetsim.rng import Stream
 
 _IMPOSSIBLE = 1e-40
 _STRETCHES_AT_ONCE = 64
+_LAWS_KEPT = 4096
 
 
 class Fate(NamedTuple):
     """How an attempt ends.
 
     Attributes:
-        arrivals: bit i is set where node i's photon reaches the station.
+        packets: the light of each node that reaches the station.
+        cause: what makes the station click, as an index into its optics' causes.
         clicks: the detectors that click, as a click set.
     """
 
-    arrivals: int
+    packets: tuple[Packet, Packet]
+    cause: int
     clicks: int
 
 
@@ -56,17 +58,6 @@ class EventLaw(NamedTuple):
         """Returns the event that a number uniform on [0, 1) stands for."""
         last = len(self.fates) - 1
         return self.fates[bisect_right(self.cumulative, uniform * self.chance, 0, last)]
-
-
-def arrival_chances(photons: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Returns the chance of each set of arrivals, given each photon's chance of arriving."""
-    first, second = photons
-    return (
-        (1 - first) * (1 - second),
-        first * (1 - second),
-        (1 - first) * second,
-        first * second,
-    )
 
 
 class SkipAhead:
@@ -90,9 +81,8 @@ class SkipAhead:
         self._heralds = frozenset(station.spec.heralds)
         dead_time = units.to_ps(station.spec.detector.dead_time_s)
         self._remembers = dead_time > timing.period
-        self._drifts = any(arm.fibre.drift_db_per_hour for arm in arms)
-        self._clicks: dict[int, list[list[float]]] = {}
-        self._given_arrivals: dict[int, list[float]] = {}
+        self._drifts = any(arm.channel.drift_db_per_hour for arm in arms)
+        self._given: dict[Hashable, float] = {}
         self._steady: dict[tuple[tuple[bool, bool], int], EventLaw] = {}
 
     def next_herald(
@@ -149,7 +139,7 @@ class SkipAhead:
             blinded = self._station.blind_at(opening)
             changes.append((self._timing.opening, self._station.sight_returns_ps(opening)))
         for arm, emission in zip(self._arms, self._timing.emissions, strict=True):
-            changes.append((emission, arm.fibre.next_realignment_ps(start + emission)))
+            changes.append((emission, arm.channel.next_realignment_ps(start + emission)))
         later = (session.first_attempt_from(offset, change) for offset, change in changes)
         return min(end, *later), blinded
 
@@ -167,13 +157,13 @@ class SkipAhead:
             attempt += self._geometric(law.chance)
             return (attempt, law.pick(self._stream.uniform())) if attempt < end else None
         while attempt < end:
-            bound = self._bound(self._photons(session, attempt, there), blinded)
+            bound = self._bound(self._transmissions(session, attempt, there), blinded)
             attempt += self._geometric(bound)
             if attempt >= end:
                 break
-            photons = self._photons(session, attempt, there)
-            if bound * self._stream.uniform() < self._chance(photons, blinded):
-                return attempt, self._law(photons, blinded).pick(self._stream.uniform())
+            transmissions = self._transmissions(session, attempt, there)
+            if bound * self._stream.uniform() < self._chance(transmissions, blinded):
+                return attempt, self._law(transmissions, blinded).pick(self._stream.uniform())
             attempt += 1
         return None
 
@@ -187,53 +177,74 @@ class SkipAhead:
         """Returns the law of an attempt where nothing drifts."""
         key = there, blinded
         if key not in self._steady:
-            photons = self._photons(Session(0, self._timing), 0, there)
-            self._steady[key] = self._law(photons, blinded)
+            transmissions = self._transmissions(Session(0, self._timing), 0, there)
+            self._steady[key] = self._law(transmissions, blinded)
         return self._steady[key]
 
-    def _bound(self, photons: tuple[float, float], blinded: int) -> float:
-        """Returns a bound on an event's chance while no photon's chance of arriving rises.
+    def _bound(self, transmissions: tuple[float, float], blinded: int) -> float:
+        """Returns a bound on an event's chance while no transmission rises."""
+        first, second = (
+            self._station.optics.corners(port, transmission)
+            for port, transmission in enumerate(transmissions)
+        )
+        return max(self._mean(*laws, blinded) for laws in product(first, second))
 
-        The chance is linear in each photon's, so its largest value stands at a corner.
-        """
-        first, second = photons
-        return max(self._chance(box, blinded) for box in product((0.0, first), (0.0, second)))
-
-    def _photons(
+    def _transmissions(
         self, session: Session, attempt: int, there: tuple[bool, bool]
     ) -> tuple[float, float]:
-        """Returns each photon's chance of reaching the station in an attempt."""
+        """Returns each channel's transmission in an attempt; none where no particle emits."""
         start = session.attempt_start(attempt)
         first, second = (
-            arm.node.emission_probability * arm.fibre.transmission(start + emission)
-            if particle
-            else 0.0
+            arm.transmission(start + emission) if particle else 0.0
             for arm, emission, particle in zip(
                 self._arms, self._timing.emissions, there, strict=True
             )
         )
         return first, second
 
-    def _chance(self, photons: tuple[float, float], blinded: int) -> float:
+    def _chance(self, transmissions: tuple[float, float], blinded: int) -> float:
         """Returns the chance that an attempt ends in an event."""
-        if blinded not in self._given_arrivals:
-            certain = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
-            laws = [self._law(photons, blinded) for photons in certain]
-            self._given_arrivals[blinded] = [law.chance for law in laws]
-        given = self._given_arrivals[blinded]
-        return math.fsum(map(mul, arrival_chances(photons), given))
+        return self._mean(*self._arriving(transmissions), blinded)
 
-    def _law(self, photons: tuple[float, float], blinded: int) -> EventLaw:
+    def _arriving(self, transmissions: tuple[float, float]) -> tuple[PacketLaw, PacketLaw]:
+        first, second = (
+            self._station.optics.arriving(port, transmission)
+            for port, transmission in enumerate(transmissions)
+        )
+        return first, second
+
+    def _mean(self, first: PacketLaw, second: PacketLaw, blinded: int) -> float:
+        """Returns an event's chance, averaged over the light that reaches the station."""
+        return math.fsum(
+            share * other * self._given_packets((packet, beside), blinded)
+            for packet, share in first
+            for beside, other in second
+        )
+
+    def _given_packets(self, packets: tuple[Packet, Packet], blinded: int) -> float:
+        key = packets, blinded
+        if key not in self._given:
+            if len(self._given) >= _LAWS_KEPT:
+                self._given.clear()
+            self._given[key] = math.fsum(chance for _, chance in self._events(packets, blinded))
+        return self._given[key]
+
+    def _law(self, transmissions: tuple[float, float], blinded: int) -> EventLaw:
         """Returns the events of an attempt: heralds, or any click where clicks are remembered."""
-        if blinded not in self._clicks:
-            self._clicks[blinded] = self._station.probabilities(blinded).tolist()
-        table = self._clicks[blinded]
+        first, second = self._arriving(transmissions)
         events = [
-            (Fate(arrivals, clicks), weight * table[arrivals][clicks])
-            for arrivals, weight in enumerate(arrival_chances(photons))
-            for clicks in range(1, N_CLICK_SETS)
-            if (self._remembers or clicks in self._heralds) and table[arrivals][clicks] > 0
-        ] or [(Fate(0, 0), 0.0)]
+            (fate, share * other * chance)
+            for packet, share in first
+            for beside, other in second
+            for fate, chance in self._events((packet, beside), blinded)
+        ] or [(Fate((None, None), 0, 0), 0.0)]
         fates, chances = zip(*events, strict=True)
         cumulative = list(accumulate(chances))
         return EventLaw(list(fates), cumulative, cumulative[-1])
+
+    def _events(self, packets: tuple[Packet, Packet], blinded: int) -> Iterator[tuple[Fate, float]]:
+        """Yields the events that light in the station can lead to, with their chances."""
+        for cause, row in enumerate(self._station.chances(packets, blinded)):
+            for clicks, chance in enumerate(row):
+                if chance > 0 and (clicks in self._heralds or (self._remembers and clicks)):
+                    yield Fate(packets, cause, clicks), chance

@@ -8,9 +8,10 @@ from typing import NamedTuple, Protocol
 import simpy
 
 from qnetsim import units
-from qnetsim.network import Arm
+from qnetsim.arm import Arm
 from qnetsim.nodes.activity import Ledger
-from qnetsim.nodes.memory import MemoryNode, Slot
+from qnetsim.nodes.memory import MemoryNode
+from qnetsim.nodes.slot import Slot
 from qnetsim.protocols.session import Session
 from qnetsim.timeline import ProcessGenerator, Timeline
 
@@ -96,6 +97,18 @@ class SlotCycle:
         if self.slot.holds_particle:
             self.waiting = True
         else:
+            self._reload()
+
+    def calibrate(self) -> None:
+        """Begins a recalibration, while no session runs."""
+        self.waiting = False
+        self.slot.ledger.begin("recalibrating")
+
+    def resume(self) -> None:
+        """Ends a recalibration."""
+        self.slot.ledger.begin("waiting")
+        self.waiting = True
+        if not self.slot.holds_particle:
             self._reload()
 
     def herald(self, herald: Herald) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import qnetsim as qn
 from qnetsim import units
-from qnetsim.nodes.memory import Branch, JointState, Slot
+from qnetsim.nodes.slot import Branch, JointState, Slot
 from qnetsim.physics.states import bell_state
 from qnetsim.timeline import Timeline
 
@@ -49,15 +49,6 @@ def test_a_slot_without_a_trap_always_holds_its_particle() -> None:
     assert slot.loading_ps() == 0
     slot.load()
     assert slot.loss_ps == units.NEVER_PS
-
-
-def test_an_empty_trap_never_emits_and_a_full_one_with_its_probability() -> None:
-    slot = Slot("alice", node(), Timeline(4))
-    assert not any(slot.emits() for _ in range(1000))
-    slot.load()
-    n = 200_000
-    emitted = sum(slot.emits() for _ in range(n))
-    assert abs(emitted - 0.2 * n) < 4.9 * math.sqrt(n * 0.2 * 0.8)
 
 
 def test_an_empty_trap_is_read_as_the_outcome_of_a_lost_particle() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from qnetsim import Network
+from qnetsim.physics.interference import CAUSES
 
 Numbers = NDArray[np.int64]
 Pair = tuple[Numbers, Numbers]
@@ -65,7 +66,7 @@ def compare(first: Run, second: Run, network: Network) -> Comparison:
             _binned(both(lambda part: gaps_ps(part)[1::2]), 8),
             given=_binned(both(lambda part: gaps_ps(part)[: len(part.heralds) - 2 : 2]), 8),
         ),
-        "clicks, arrivals and states": _chi_square(
+        "clicks, causes and states": _chi_square(
             both(lambda part: _fates(part, names)[1:]),
             given=both(lambda part: part.heralds.clicks[:-1]),
         ),
@@ -95,17 +96,22 @@ def gaps_ps(part: Part) -> Numbers:
 
 
 def _fates(part: Part, names: dict[bytes, int]) -> Numbers:
-    """Returns a number for each herald's clicks, arrivals and state, the same in both runs."""
+    """Returns a number for each herald's clicks, cause and state, the same in both runs."""
     heralds = part.heralds
     digests = [(np.round(state, 9) + 0.0).tobytes() for state in heralds.states]
     states = np.array([names.setdefault(digest, len(names)) for digest in digests])
-    return (states[heralds.state_index] * 4 + heralds.arrivals) * 16 + heralds.clicks
+    return (states[heralds.state_index] * 8 + _causes(part)) * 16 + heralds.clicks
 
 
 def _kinds(part: Part) -> Numbers:
-    """Returns a number for what each round was played on: the photons and the Bell state."""
+    """Returns a number for what each round was played on: the cause and the Bell state."""
     heralds, number = part.heralds, part.rounds.herald
-    return heralds.arrivals[number] * 2 + (heralds.bell_state[number] == "psi+")
+    return _causes(part)[number] * 2 + (heralds.bell_state[number] == "psi+")
+
+
+def _causes(part: Part) -> Numbers:
+    """Returns a number for each herald's cause, the same in both runs."""
+    return sum((part.heralds.cause == name) * k for k, name in enumerate(CAUSES))
 
 
 def _outcomes(part: Part) -> Numbers:

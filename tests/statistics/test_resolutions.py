@@ -14,7 +14,7 @@ from comparison import column_of, compare
 from links import ALICE_LOADING_S, PERIOD_S, Played, on, play
 
 from qnetsim.channels.fibre import Fibre
-from qnetsim.nodes.bsm import Station
+from qnetsim.nodes.station import Station
 from qnetsim.protocols.expectation import link_expectation
 from qnetsim.protocols.session import Session
 from qnetsim.protocols.slot_cycle import Herald, SlotCycle
@@ -132,7 +132,7 @@ def test_latency_left_out_is_seen(played: Played, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("played", "wrong", "test"),
     [
-        ("dead time", _forget_dead_times, "clicks, arrivals and states"),
+        ("dead time", _forget_dead_times, "clicks, causes and states"),
         ("drift", _overlook_realignments, "time since alice's fibre was realigned"),
         ("loss and reload", _notice_losses_a_check_late, "gaps"),
     ],

@@ -1,0 +1,50 @@
+"""Attenuation of fibre types by wavelength, from data sheets."""
+
+from __future__ import annotations
+
+import tomllib
+from bisect import bisect_right
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+
+class AttenuationTable(NamedTuple):
+    """The attenuation of a fibre type.
+
+    Attributes:
+        wavelengths_m: where it is known, ascending.
+        db_per_km: the attenuation there.
+        source: whose figures these are.
+    """
+
+    wavelengths_m: tuple[float, ...]
+    db_per_km: tuple[float, ...]
+    source: str
+
+    def at(self, wavelength_m: float) -> float | None:
+        """Returns the attenuation in dB/km, or ``None`` outside the table.
+
+        Between two entries it is interpolated linearly in the wavelength.
+        """
+        known, values = self.wavelengths_m, self.db_per_km
+        if not known[0] <= wavelength_m <= known[-1]:
+            return None
+        upper = min(bisect_right(known, wavelength_m), len(known) - 1)
+        low, high = known[upper - 1], known[upper]
+        share = (wavelength_m - low) / (high - low)
+        return (1 - share) * values[upper - 1] + share * values[upper]
+
+
+@cache
+def attenuation_tables() -> dict[str, AttenuationTable]:
+    """Returns the tables of ``attenuation.toml`` by fibre type."""
+    text = resources.files(__package__).joinpath("attenuation.toml").read_text(encoding="utf-8")
+    return {
+        name: AttenuationTable(
+            tuple(nm * 1e-9 for nm in entry["wavelengths_nm"]),
+            tuple(entry["db_per_km"]),
+            entry["source"],
+        )
+        for name, entry in tomllib.loads(text).items()
+    }

@@ -1,0 +1,221 @@
+"""What the light of a link's two nodes does at its station, from the data sheets of its parts."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnetsim.arm import Arm
+from qnetsim.nodes.bsm import BellStation
+from qnetsim.nodes.station import Optics, PacketLaw
+from qnetsim.physics.barrett_kok import with_detector_memory
+from qnetsim.physics.emission import pulse_acceptance
+from qnetsim.physics.interference import CAUSES, N_CLICK_SETS, Kept, click_states_by_cause
+from qnetsim.physics.single_click import SingleClickAttempt, single_click_causes
+from qnetsim.physics.wavepacket import Gate, PairTiming, WavePacket, pair_timing
+from qnetsim.rng import Stream
+
+Arms = tuple[Arm, Arm]
+
+_QUBIT, _STRAY = 1, 2
+
+
+def optics_of(arms: Arms, station: BellStation) -> Optics:
+    """Returns what light does in a link."""
+    if station.measurement == "single-photon":
+        return SinglePhotonOptics(arms, station)
+    return TwoPhotonOptics(arms, station)
+
+
+def timing_of(arms: Arms, station: BellStation) -> PairTiming:
+    """Returns what the station's time window does to the photons of a link."""
+    first, second = (arm.node for arm in arms)
+    detuning = 2 * math.pi * (second.detuning_hz - first.detuning_hz)
+    gate = Gate(
+        station.window_start_s,
+        station.window_length_s,
+        station.detector.jitter_s,
+        station.coincidence_s,
+    )
+    return pair_timing(
+        WavePacket(first.wave_packet_s),
+        WavePacket(second.wave_packet_s, station.arrival_mismatch_s, detuning),
+        gate,
+    )
+
+
+def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
+    r"""Returns the factors of the photons' overlap I, by what causes them.
+
+    Pure dephasing of the emitters at rates gamma* costs, for photons that decay at the mean rate
+    G, the factor G/(G + sum of gamma*): the average of e^{-\gamma |t-t'|} over two emission
+    times. It is that of all photons; a time window would raise it.
+    """
+    nodes = [arm.node for arm in arms]
+    mean_rate = sum(1 / node.wave_packet_s for node in nodes) / 2
+    dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
+    return {
+        "modes": station.photon_overlap,
+        "wave packets": timing_of(arms, station).overlap,
+        "optical dephasing": mean_rate / (mean_rate + dephasing),
+    }
+
+
+def dark_probability(arms: Arms, station: BellStation) -> float:
+    """Returns the chance that a detector counts in the window what no node sent."""
+    light_hz = sum(arm.noise_rate_hz for arm in arms) / len(station.detectors)
+    return station.detector.dark_probability(station.window_length_s, light_hz)
+
+
+class TwoPhotonOptics:
+    """Two photons interfere; a packet is 1 for a node's photon, 2 for a stray one, 3 for both.
+
+    Args:
+        arms: the link's sides.
+        station: its station.
+    """
+
+    causes = CAUSES
+    dark = 0
+
+    def __init__(self, arms: Arms, station: BellStation) -> None:
+        self._nodes = tuple(arm.node for arm in arms)
+        self._station = station
+        timing = timing_of(arms, station)
+        detector = station.detector
+        self._efficiencies = tuple(detector.efficiency * share for share in timing.acceptances)
+        shares = (
+            pulse_acceptance(
+                node.pulse_s, detector.jitter_s, station.window_start_s, station.window_length_s
+            )
+            for node in self._nodes
+        )
+        self._stray_efficiencies = tuple(detector.efficiency * share for share in shares)
+        self._coincident_overlap = math.prod(overlap_of(arms, station).values())
+        gated = station.model_copy(update={"coincidence_s": None})
+        self._overlap = math.prod(overlap_of(arms, gated).values())
+        self._dark = dark_probability(arms, station)
+        self._kept = Kept(timing.both, *timing.photon_dark, timing.dark_dark)
+
+    def launch(self, port: int, stream: Stream) -> int:
+        """Draws which photons a pulse makes a node emit."""
+        node = self._nodes[port]
+        uniform = stream.uniform()
+        if uniform >= node.excitation_probability:
+            return 0
+        twice = node.excitation_probability * node.second_emission_probability
+        return _QUBIT | _STRAY if uniform < twice else _QUBIT
+
+    def carry(self, packet: int, transmission: float, stream: Stream) -> int:
+        """Draws which photons pass a channel."""
+        for photon in (_QUBIT, _STRAY):
+            if packet & photon and stream.uniform() >= transmission:
+                packet &= ~photon
+        return packet
+
+    def arriving(self, port: int, transmission: float) -> PacketLaw:
+        """Returns which photons can reach the station, with their chances."""
+        return self._arriving(port, transmission, transmission)
+
+    def corners(self, port: int, transmission: float) -> list[PacketLaw]:
+        """Returns the laws with each photon's transmission at 0 and at its best.
+
+        An event's chance is linear in each photon's transmission, so it is largest at a corner.
+        """
+        ends = (0.0, transmission)
+        strays = ends if self._nodes[port].second_emission_probability else (0.0,)
+        return [self._arriving(port, qubit, stray) for qubit, stray in product(ends, strays)]
+
+    def click_states(self, packets: tuple[int, int]) -> NDArray[np.float64]:
+        """Returns the memories' states by cause and click set."""
+        first, second = (
+            efficiency if packet & _QUBIT else 0.0
+            for packet, efficiency in zip(packets, self._efficiencies, strict=True)
+        )
+        strays = [
+            efficiency
+            for packet, efficiency in zip(packets, self._stray_efficiencies, strict=True)
+            if packet & _STRAY
+        ]
+        detector = self._station.detector
+        states = click_states_by_cause(
+            (first, second),
+            self._overlap,
+            self._dark,
+            strays=strays,
+            number_resolving=detector.number_resolving,
+            kept=self._kept,
+            coincident_overlap=self._coincident_overlap,
+        )
+        if self._station.blind_late:
+            sets = states.reshape(-1, N_CLICK_SETS, 4, 4)
+            states = with_detector_memory(sets, blind_late=True).reshape(states.shape)
+        return states
+
+    def _arriving(self, port: int, qubit: float, stray: float) -> PacketLaw:
+        node = self._nodes[port]
+        chance, twice = node.excitation_probability, node.second_emission_probability
+        law = [
+            (0, 1 - chance * (qubit + twice * stray * (1 - qubit))),
+            (_QUBIT, chance * qubit * (1 - twice * stray)),
+            (_STRAY, chance * twice * stray * (1 - qubit)),
+            (_QUBIT | _STRAY, chance * twice * qubit * stray),
+        ]
+        return [(packet, share) for packet, share in law if share > 0]
+
+
+class SinglePhotonOptics:
+    """One photon of either node heralds; a packet is the transmission that its light has passed.
+
+    Args:
+        arms: the link's sides.
+        station: its station.
+    """
+
+    causes = ("true pair", "distinguishable photons", "both emitted", "dark count")
+    dark = 0.0
+
+    def __init__(self, arms: Arms, station: BellStation) -> None:
+        nodes = [arm.node for arm in arms]
+        detector = station.detector
+        acceptances = timing_of(arms, station).acceptances
+        self._bright = tuple(node.bright_population or 0.0 for node in nodes)
+        self._clicks = tuple(
+            node.excitation_probability * detector.efficiency * share
+            for node, share in zip(nodes, acceptances, strict=True)
+        )
+        self._overlap = math.prod(overlap_of(arms, station).values())
+        self._dark = dark_probability(arms, station)
+        self._station = station
+
+    def launch(self, port: int, stream: Stream) -> float:
+        """Returns the light of a node: a superposition of no photon and one."""
+        return 1.0
+
+    def carry(self, packet: float, transmission: float, stream: Stream) -> float:
+        """Returns the light behind a channel."""
+        return packet * transmission
+
+    def arriving(self, port: int, transmission: float) -> PacketLaw:
+        """Returns the light that reaches the station."""
+        return [(transmission, 1.0)]
+
+    def corners(self, port: int, transmission: float) -> list[PacketLaw]:
+        """Returns no light and the most: an event's chance is linear in each transmission."""
+        return [[(0.0, 1.0)], [(transmission, 1.0)]]
+
+    def click_states(self, packets: tuple[float, float]) -> NDArray[np.complex128]:
+        """Returns the memories' states by cause and click set."""
+        first, second = (t * share for t, share in zip(packets, self._clicks, strict=True))
+        attempt = SingleClickAttempt(
+            (self._bright[0], self._bright[1]),
+            (first, second),
+            self._overlap,
+            self._dark,
+            phase_noise_rad=self._station.phase_noise_rad,
+            number_resolving=self._station.detector.number_resolving,
+        )
+        return np.stack(list(single_click_causes(attempt).values()))

@@ -1,0 +1,165 @@
+r"""Single-photon interference at a station: click set -> probability and memory state, by cause.
+
+Memory i is prepared in sqrt(1-a_i) |0> + sqrt(a_i) |1> and emits a photon if it is in |1>:
+sqrt(1-a_i) |0>|vacuum> + sqrt(a_i) |1>|photon>. Photon i enters port i of a 50:50 beam splitter
+with a detector behind each output: port 1 -> (D1 + D2)/sqrt(2), port 2 -> (D1 - D2)/sqrt(2).
+One click doesn't tell where its photon came from, and leaves |10> +- e^{i phi} |01>.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Mapping
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+DETECTORS: tuple[str, ...] = ("D1", "D2")
+"""Detector d is bit ``1 << d`` of a click set."""
+
+OVER_COUNTED = 1 << len(DETECTORS)
+"""The bit of a click set in which a number-resolving detector counted two or more."""
+
+PHOTON, DISTINGUISHABLE = "photon", "distinguishable"
+DOUBLE_EMISSION, DARK = "double emission", "dark"
+CAUSES: tuple[str, ...] = (PHOTON, DISTINGUISHABLE, DOUBLE_EMISSION, DARK)
+"""What leads to a click set; see ``single_click_causes``."""
+
+
+class SingleClickAttempt(NamedTuple):
+    """The optics of one attempt.
+
+    Attributes:
+        excitations: (a1, a2), the chances that the memories are in |1>, each in [0, 1].
+        efficiencies: (e1, e2), from emission to the click, each in [0, 1].
+        overlap: I = abs(<f1|f2>)^2 of the two wave packets, in [0, 1].
+        dark_probability: pd, the chance that a detector has a dark count, in [0, 1].
+        phase_rad: phi, the optical phase of photon 2 less that of photon 1 at the beam splitter
+            (the phase of <f1|f2> included), in rad.
+        phase_noise_rad: sigma, the standard deviation of Gaussian noise on phi, in rad.
+        number_resolving: whether detectors count photons, a dark count as one, or only click.
+    """
+
+    excitations: tuple[float, float]
+    efficiencies: tuple[float, float]
+    overlap: float
+    dark_probability: float
+    phase_rad: float = 0.0
+    phase_noise_rad: float = 0.0
+    number_resolving: bool = False
+
+
+def single_click_states(attempt: SingleClickAttempt) -> NDArray[np.complex128]:
+    r"""Returns the memories' state behind each click set, not normalised.
+
+    With threshold detectors and y = 1-pd, exactly one click (of D1, sign +; of D2, sign -) leaves
+
+    .. math:: \rho_{00} &= y p_d (1-a_1)(1-a_2) \\
+        \rho_{10} &= y a_1 (1-a_2) [e_1/2 + (1-e_1) p_d], \quad \rho_{01} \text{ likewise} \\
+        \rho_{11} &= y a_1 a_2 [e_1 e_2 (1+I)/4 + (e_1 + e_2 - 2 e_1 e_2)/2
+            + (1-e_1)(1-e_2) p_d] \\
+        \langle 01|\rho|10\rangle &= \pm \tfrac{y}{2} \sqrt{a_1(1-a_1) a_2(1-a_2) e_1 e_2 I}\,
+            e^{i\phi - \sigma^2/2},
+
+    exact in pd. Number-resolving detectors give one more factor y to each of the terms in which
+    one photon clicks, and count the bunched pair, e1 e2 (1+I)/4, as over-counted. The other sets
+    follow from the same enumeration of where the photons went and which detectors had dark
+    counts; no diagonal term is a difference, so small probabilities keep their digits.
+
+    Args:
+        attempt: the optics.
+
+    Returns:
+        Array of shape (4, 4, 4), or (8, 4, 4) if detectors resolve numbers: indexed by the click
+        set as a bit mask over ``DETECTORS`` (and ``OVER_COUNTED``) and the memories' basis 00,
+        01, 10, 11. The traces sum to 1. A set without ``OVER_COUNTED`` is one in which each lit
+        detector counted exactly one.
+
+    References:
+        Cabrillo et al., arXiv quant-ph/9810013; Hermans et al., arXiv 2208.07449.
+    """
+    states: NDArray[np.complex128] = np.sum(list(single_click_causes(attempt).values()), axis=0)
+    return states
+
+
+def single_click_causes(attempt: SingleClickAttempt) -> dict[str, NDArray[np.complex128]]:
+    r"""Returns ``single_click_states`` as a mixture of what can lead to each click set.
+
+    - ``photon``: the photon of the only excited memory clicked, as if both photons were alike and
+      their phase known: a pure state where there are no dark counts.
+    - ``distinguishable``: the same, of known origin, without coherence.
+    - ``double emission``: both memories emitted, and a photon of theirs clicked.
+    - ``dark``: no photon clicked; what is lit had a dark count (nothing, in the empty set).
+
+    A visibility :math:`v = \sqrt{I} e^{-\sigma^2/2}` has many readings as a mixture. In this one a
+    photon of the only excited memory keeps its coherence with probability v and loses all of it
+    with 1 - v, so that ``photon`` and ``distinguishable`` have the same populations but for their
+    weights v and 1 - v.
+
+    Args:
+        attempt: the optics.
+
+    Returns:
+        One array for each of ``CAUSES``, of the shape of ``single_click_states``, which is their
+        sum. Each entry is positive semidefinite.
+    """
+    return {cause: _clicks(photons, attempt) for cause, photons in _by_photons(attempt).items()}
+
+
+def _by_photons(
+    attempt: SingleClickAttempt,
+) -> dict[str, dict[tuple[int, int], NDArray[np.complex128]]]:
+    """For each cause, the states by the photons that reached (D1, D2)."""
+    (a1, a2), (e1, e2) = attempt.excitations, attempt.efficiencies
+    overlap, phi, noise = attempt.overlap, attempt.phase_rad, attempt.phase_noise_rad**2 / 2
+    visibility = math.sqrt(overlap) * math.exp(-noise)
+    # 1 - visibility, with the digits of a small overlap deficit or phase noise.
+    blur = (1 - overlap) / (1 + math.sqrt(overlap)) - math.sqrt(overlap) * math.expm1(-noise)
+
+    from_one = np.array([0.0, (1 - a1) * a2 * e2, a1 * (1 - a2) * e1, 0.0]) / 2
+    coherence = np.zeros((4, 4), dtype=complex)
+    coherence[1, 2] = cmath.rect(math.sqrt(from_one[1]) * math.sqrt(from_one[2]), phi)
+    coherence[2, 1] = coherence[1, 2].conj()
+    undetected = np.kron([1 - a1, a1 * (1 - e1)], [1 - a2, a2 * (1 - e2)])
+    pair = np.diag([0.0, 0.0, 0.0, a1 * a2])
+    alone = pair * (e1 * (1 - e2) + e2 * (1 - e1)) / 2
+    bunched = pair * (e1 * e2 * (1 + overlap) / 4)
+
+    ports = ((1, 0), (0, 1))
+    return {
+        PHOTON: {
+            port: visibility * (np.diag(from_one) + sign * coherence)
+            for port, sign in zip(ports, (1, -1), strict=True)
+        },
+        DISTINGUISHABLE: dict.fromkeys(ports, blur * np.diag(from_one)),
+        DOUBLE_EMISSION: dict.fromkeys(ports, alone)
+        | {(2, 0): bunched, (0, 2): bunched, (1, 1): pair * (e1 * e2 * (1 - overlap) / 2)},
+        DARK: {(0, 0): np.diag(undetected)},
+    }
+
+
+def _clicks(
+    photons: Mapping[tuple[int, int], NDArray[np.complex128]], attempt: SingleClickAttempt
+) -> NDArray[np.complex128]:
+    """Sorts states by click set that are given by the photons that reached the detectors."""
+    resolving = attempt.number_resolving
+    readings = _readings(attempt.dark_probability, resolving)
+    states = np.zeros((2 * OVER_COUNTED if resolving else OVER_COUNTED, 4, 4), dtype=complex)
+    for (n1, n2), state in photons.items():
+        for r1, r2 in product(range(3), repeat=2):
+            chance = readings[n1][r1] * readings[n2][r2]
+            if chance:
+                lit = (r1 > 0) + 2 * (r2 > 0)
+                states[lit + OVER_COUNTED * (2 in (r1, r2))] += chance * state
+    return states
+
+
+def _readings(pd: float, resolving: bool) -> tuple[tuple[float, float, float], ...]:
+    """Chances that a detector reads 0, 1, more than 1: one row each for 0, 1, 2 photons."""
+    silent = (1 - pd, pd, 0.0)
+    if resolving:
+        return silent, (0.0, 1 - pd, pd), (0.0, 0.0, 1.0)
+    return silent, (0.0, 1.0, 0.0), (0.0, 1.0, 0.0)
