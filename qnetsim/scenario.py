@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from pydantic_core import PydanticCustomError
 
 from qnetsim.arm import light_faults
+from qnetsim.budget import Budget, budget_of
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.channels.fibre import Fibre
@@ -199,6 +200,15 @@ class Scenario:
         result = simulation.run(self.model.run.duration_s, report)
         simulation.link.trace_open()
         return replace(result, published=self.published())
+
+    @property
+    def horizon_s(self) -> float:
+        """How long it runs, in s, over which the closed forms average what drifts."""
+        return self.model.run.duration_s or LONGEST_RUN_S
+
+    def budget(self) -> Budget:
+        """Returns the photon budget of the protocol's link."""
+        return budget_of(self.network(), self.model.protocol, self.horizon_s)
 
     def published(self) -> dict[str, Published]:
         """Returns the published figures by the keys of the JSON output."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pty
@@ -15,7 +16,6 @@ from pathlib import Path
 import pytest
 
 import qnetsim
-from qnetsim import cli
 
 ENDLESS = ["--set", "run.resolution=attempt"]  # 75 h of every attempt would take days
 # A shell's background job, as a test run may be, has Ctrl-C switched off.
@@ -23,6 +23,7 @@ START = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from qnetsim.cli import main
+from qnetsim.cli.common import interruptible
 main()
 """
 WAIT_S = 30.0
@@ -149,7 +150,7 @@ def test_a_second_ctrl_c_kills_at_once(started: list[OnTerminal], munich: Path) 
 
 def test_the_second_ctrl_c_interrupts_where_the_first_only_asks() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), cli._interruptible() as caught:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptible() as caught:  # noqa: PT012
         assert caught == []
         os.kill(os.getpid(), signal.SIGINT)
         assert caught == [signal.SIGINT]
@@ -159,7 +160,7 @@ def test_the_second_ctrl_c_interrupts_where_the_first_only_asks() -> None:
 
 def test_ctrl_c_outside_of_a_run_is_as_it_was() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with cli._interruptible():
+    with interruptible():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -173,7 +174,7 @@ def test_ctrl_c_before_the_run_prints_no_result(
     monkeypatch.setattr(qnetsim.Scenario, "load", interrupt)
     monkeypatch.setattr(sys, "argv", ["qnetsim", "run", str(munich)])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        main()
     assert stop.value.code == 130
     out, err = capfd.readouterr()
     assert out == ""
@@ -183,10 +184,11 @@ def test_ctrl_c_before_the_run_prints_no_result(
 def test_without_a_terminal_progress_is_plain_lines_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], munich: Path
 ) -> None:
-    monkeypatch.setattr(cli, "_PLAIN_PROGRESS_EVERY_S", 0.0)
+    run = importlib.import_module("qnetsim.cli.run")
+    monkeypatch.setattr(run, "_PLAIN_PROGRESS_EVERY_S", 0.0)
     limits = ["--set", "run.max_rounds=6000", "--set", "run.duration_s=9e6"]
     monkeypatch.setattr(sys, "argv", ["qnetsim", "run", str(munich), "--json", *limits])
-    cli.main()
+    main()
     out, err = capfd.readouterr()
     assert json.loads(out)["rounds"] == 6000
     assert len(err.splitlines()) > 2

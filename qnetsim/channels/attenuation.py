@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from bisect import bisect_right
 from functools import cache
@@ -25,15 +26,15 @@ class AttenuationTable(NamedTuple):
     def at(self, wavelength_m: float) -> float | None:
         """Returns the attenuation in dB/km, or ``None`` outside the table.
 
-        Between two entries it is interpolated linearly in the wavelength.
+        Between two entries it follows a power of the wavelength, as Rayleigh scattering does.
         """
         known, values = self.wavelengths_m, self.db_per_km
         if not known[0] <= wavelength_m <= known[-1]:
             return None
         upper = min(bisect_right(known, wavelength_m), len(known) - 1)
         low, high = known[upper - 1], known[upper]
-        share = (wavelength_m - low) / (high - low)
-        return (1 - share) * values[upper - 1] + share * values[upper]
+        share = math.log(wavelength_m / low) / math.log(high / low)
+        return float(values[upper - 1] ** (1 - share) * values[upper] ** share)
 
 
 @cache

@@ -1,0 +1,310 @@
+"""The photon budget of a link: every loss and every noise on the way to a click, and its price.
+
+What a part costs is found by making it perfect, and it alone, and asking the closed forms again.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from qnetsim import units
+from qnetsim.errors import SimulationError
+from qnetsim.network import Network
+from qnetsim.optics import dark_probability, overlap_of, timing_of
+from qnetsim.physics.noise import remaining_coherence
+from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.protocols.expectation import link_expectation, protocol_expectation
+from qnetsim.protocols.session import Timing
+from qnetsim.result import key_rate
+from qnetsim.spec import Spec
+
+_LIFETIMES = 60.0
+
+
+class Yield(NamedTuple):
+    """What a link and its protocol yield in closed form.
+
+    Attributes:
+        herald_rate_hz: heralds a second.
+        fidelity: right after a herald, with the Bell state that it names.
+        chsh_s: S.
+        qber: the error rate of the key pairs.
+        key_rate_bits_per_round: asymptotic, by the protocol's bound.
+        key_rate_bits_per_s: the same a second.
+    """
+
+    herald_rate_hz: float
+    fidelity: float
+    chsh_s: float
+    qber: float
+    key_rate_bits_per_round: float
+    key_rate_bits_per_s: float
+
+
+class Item(NamedTuple):
+    """A loss or a noise.
+
+    Attributes:
+        part: where it stands.
+        what: what it is.
+        kind: ``loss`` or ``noise``.
+        factor: what of the photons, or of their coherence, it leaves.
+        without: what the link would yield if it were perfect.
+    """
+
+    part: str
+    what: str
+    kind: str
+    factor: float
+    without: Yield
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The photon budget of a link.
+
+    Attributes:
+        link: its name.
+        chains: for each node the chance that a pulse leads to a click, by what it is made of.
+        present: what the link yields.
+        items: its losses and noises.
+    """
+
+    link: str
+    chains: dict[str, dict[str, float]]
+    present: Yield
+    items: list[Item]
+
+
+class _Fault(NamedTuple):
+    """An imperfection: where it stands, what it leaves, and the fields that undo it."""
+
+    table: str
+    name: str
+    what: str
+    kind: str
+    factor: float
+    perfect: dict[str, Any]
+
+
+def budget_of(network: Network, protocol: DIQKD, duration_s: float) -> Budget:
+    """Returns the photon budget of a protocol's link.
+
+    Args:
+        network: the hardware.
+        protocol: what is played on it.
+        duration_s: over how long a drift is averaged, in s.
+
+    Raises:
+        SimulationError: the link has no closed form.
+    """
+    link = protocol.link
+    items = []
+    for fault in _imperfections(network, link):
+        perfect = _with(network, link, fault)
+        without = _yield(perfect, protocol, duration_s)
+        place = f"{fault.table}.{fault.name}"
+        items.append(Item(place, fault.what, fault.kind, fault.factor, without))
+    return Budget(link, _chains(network, link), _yield(network, protocol, duration_s), items)
+
+
+def _yield(network: Network, protocol: DIQKD, duration_s: float) -> Yield:
+    expected = link_expectation(network, protocol.link, duration_s)
+    if expected is None:
+        raise SimulationError("a link whose detectors are dead beyond an attempt has no budget")
+    if not expected.states:
+        return Yield(0.0, 0.0, 0.0, 0.5, 0.0, 0.0)
+    figures = protocol_expectation(protocol, network.arms(protocol.link), expected.states)
+    sifting = sum(figures.key_probabilities)
+    rate = key_rate(protocol.bound, figures.chsh_s, figures.qbers, sifting)
+    pairs = zip(figures.qbers, figures.key_probabilities, strict=True)
+    return Yield(
+        expected.herald_rate_hz,
+        float(expected.heralded_fidelity),
+        float(figures.chsh_s),
+        float(sum(qber * chance for qber, chance in pairs) / sifting),
+        rate,
+        rate * expected.herald_rate_hz,
+    )
+
+
+def _chains(network: Network, link: str) -> dict[str, dict[str, float]]:
+    arms, station = network.arms(link), network.station_of(link)
+    acceptances = timing_of(arms, station).acceptances
+    return {
+        arm.name: {
+            "excitation": arm.node.excitation_probability,
+            **arm.losses,
+            "detector": station.detector.efficiency,
+            "time window": accepted,
+        }
+        for arm, accepted in zip(arms, acceptances, strict=True)
+    }
+
+
+def _with(network: Network, link: str, fault: _Fault) -> Network:
+    """Returns the network with one part made perfect."""
+    perfect = copy.copy(network)
+    table: dict[Any, Spec] = dict(getattr(network, fault.table))
+    station = network.links[link].station
+    key = fault.name if fault.table in ("nodes", "stations") else (fault.name, station)
+    table[key] = table[key].model_copy(update=fault.perfect)
+    setattr(perfect, fault.table, table)
+    return perfect
+
+
+def _imperfections(network: Network, link: str) -> Iterator[_Fault]:
+    """Yields the imperfections that a link has, from the emitters to the key."""
+    arms = network.arms(link)
+    for arm in arms:
+        yield from _node_losses(arm.name, network)
+        yield from _channel_losses(arm.name, network.links[link].station, network)
+    yield from _station_losses(network, link)
+    yield from _station_noises(network, link)
+    for index, arm in enumerate(arms):
+        yield from _memory_noises(network, link, index, arm.name)
+
+
+def _node_losses(name: str, network: Network) -> Iterator[_Fault]:
+    node = network.nodes[name]
+    yield from _below_one("nodes", name, node, "excitation_probability", "excitation")
+    if node.collection < 1:
+        collected = {
+            "collection_efficiency": 1.0,
+            "cavity": None,
+            "photon_lifetime_s": node.wave_packet_s,
+        }
+        yield _Fault("nodes", name, "collection", "loss", node.collection, collected)
+
+
+def _channel_losses(name: str, station: str, network: Network) -> Iterator[_Fault]:
+    converter = network.converters.get((name, station))
+    if converter is not None:
+        yield from _below_one("converters", name, converter, "efficiency", "conversion")
+        yield from _below_one("converters", name, converter, "filter_transmission", "filter")
+        acceptance = converter.spectral_acceptance(network.nodes[name].wave_packet_s)
+        if acceptance < 1:
+            wide = {"filter_bandwidth_hz": None}
+            yield _Fault("converters", name, "filter on the line", "loss", acceptance, wide)
+    arm = network.arm(name, station)
+    perfect: dict[str, dict[str, Any]] = {
+        "attenuation": {"attenuation_db_per_km": 0.0, "type": None},
+        "connectors": {"insertion_loss_db": 0.0},
+        "telescopes": {"insertion_loss_db": 0.0},
+        "extinction": {"extinction_db_per_km": 0.0},
+        "diffraction and pointing": {"receiver_radius_m": math.inf},
+    }
+    for what, factor in arm.channel.losses(arm.carried_m).items():
+        if factor < 1:
+            yield _Fault("fibres", name, what, "loss", factor, perfect[what])
+    if arm.channel.drift_db_per_hour:
+        still = {"drift_db_per_hour": 0.0}
+        every_s = arm.channel.realign_every_s
+        worst = arm.channel.coupling(units.to_ps(every_s) - 1) if every_s else 0.0
+        yield _Fault("fibres", name, "drift of the coupling, at worst", "loss", worst, still)
+
+
+def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
+    name = network.links[link].station
+    station = network.stations[name]
+    detector = station.detector
+    yield _Fault(
+        "stations", name, "detectors", "loss", detector.efficiency,
+        {"detector": detector.model_copy(update={"efficiency": 1.0})},
+    )  # fmt: skip
+    arms = network.arms(link)
+    accepted = math.prod(timing_of(arms, station).acceptances)
+    yield _Fault("stations", name, "time window, of two photons", "loss", accepted,
+                 _open_window(network, link))  # fmt: skip
+    if len(set(station.accept)) < 2:
+        yield _Fault("stations", name, "Bell states accepted", "loss", 0.5,
+                     {"accept": ["psi+", "psi-"]})  # fmt: skip
+
+
+def _open_window(network: Network, link: str) -> dict[str, Any]:
+    """Returns a window that takes every photon, with the same dark counts and duration."""
+    station = network.station_of(link)
+    detector = station.detector
+    margin_s = 10 * detector.jitter_s
+    lifetimes = [arm.node.wave_packet_s for arm in network.arms(link)]
+    start_s = min(station.window_start_s, -margin_s - abs(station.arrival_mismatch_s))
+    length_s = max(station.window_length_s, _LIFETIMES * max(lifetimes) + 2 * margin_s - start_s)
+    longer = length_s / station.window_length_s
+    ends_later_s = start_s + length_s - station.window_start_s - station.window_length_s
+    rarer = {"dark_count_rate_hz": detector.dark_count_rate_hz / longer}
+    return {
+        "window_start_s": start_s,
+        "window_length_s": length_s,
+        "processing_s": station.processing_s - ends_later_s,
+        "detector": detector.model_copy(update=rarer),
+    }
+
+
+def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
+    name = network.links[link].station
+    station, arms = network.stations[name], network.arms(link)
+    detector = station.detector
+    factors = overlap_of(arms, station)
+    if factors["modes"] < 1:
+        yield _Fault("stations", name, "overlap of modes", "noise", factors["modes"],
+                     {"photon_overlap": 1.0})  # fmt: skip
+    if station.phase_noise_rad:
+        left = math.exp(-(station.phase_noise_rad**2) / 2)
+        yield _Fault("stations", name, "phase noise", "noise", left, {"phase_noise_rad": 0.0})
+    if detector.dark_count_rate_hz:
+        alone = detector.dark_probability(station.window_length_s)
+        yield _Fault("stations", name, "dark counts", "noise", 1 - alone,
+                     {"detector": detector.model_copy(update={"dark_count_rate_hz": 0.0})},
+                     )  # fmt: skip
+    for arm in arms:
+        if arm.noise_rate_hz:
+            quiet = dark_probability(arms, station) - detector.dark_probability(
+                station.window_length_s
+            )
+            yield _Fault("converters", arm.name, "conversion noise", "noise", 1 - quiet,
+                         {"noise_rate_hz": 0.0})  # fmt: skip
+
+
+def _memory_noises(network: Network, link: str, index: int, name: str) -> Iterator[_Fault]:
+    node = network.nodes[name]
+    yield from _below_one("nodes", name, node, "atom_photon_fidelity", "atom-photon state", "noise")
+    if node.second_emission_probability:
+        yield _Fault("nodes", name, "second emission", "noise",
+                     1 - node.second_emission_probability,
+                     {"second_emission_probability": 0.0})  # fmt: skip
+    for field, what in (("optical_dephasing_hz", "optical dephasing"), ("detuning_hz", "detuning")):
+        if getattr(node, field):
+            station, arms = network.station_of(link), network.arms(link)
+            key = "optical dephasing" if "dephasing" in field else "wave packets"
+            factor = overlap_of(arms, station)[key]
+            yield _Fault("nodes", name, what, "noise", factor, {field: 0.0})
+    arm = network.arms(link)[index]
+    if arm.channel.rotation_deg or arm.channel.rotation_drift_deg_per_hour:
+        still = {"rotation_deg": 0.0, "rotation_drift_deg_per_hour": 0.0}
+        factor = math.cos(arm.channel.rotation_rad(0)) ** 2
+        yield _Fault("fibres", name, "rotation of polarisation", "noise", factor, still)
+    timing = Timing.of(network.arms(link), network.station_of(link))
+    age_ps = timing.herald_arrival(index) - timing.emissions[index]
+    age_s = units.to_seconds(age_ps) + node.readout.delay_s
+    if node.t2_s is not None:
+        left = remaining_coherence(age_s, node.t2_s, node.t2_exponent)
+        yield _Fault("nodes", name, "dephasing (T2)", "noise", left, {"t2_s": None})
+    if node.t1_s is not None:
+        yield _Fault("nodes", name, "decay (T1)", "noise", math.exp(-age_s / node.t1_s),
+                     {"t1_s": None})  # fmt: skip
+    errors = sum(node.readout_errors)
+    if errors:
+        faithful = node.readout.model_copy(update={"error_plus": 0.0, "error_minus": 0.0})
+        yield _Fault("nodes", name, "readout", "noise", 1 - errors, {"readout": faithful})
+
+
+def _below_one(
+    table: str, name: str, spec: Spec, field: str, what: str, kind: str = "loss"
+) -> Iterator[_Fault]:
+    value = getattr(spec, field)
+    if value < 1:
+        yield _Fault(table, name, what, kind, value, {field: 1.0})

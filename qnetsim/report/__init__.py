@@ -1,0 +1,1 @@
+"""Pictures of links and results; the one place that imports matplotlib."""

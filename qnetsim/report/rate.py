@@ -1,0 +1,182 @@
+"""The rate of a link against its length, beside what physics allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from qnetsim import units
+from qnetsim.network import Network
+from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.protocols.expectation import link_expectation
+from qnetsim.protocols.session import Timing
+from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure, tidy
+from qnetsim.simulation import Report, Simulation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LONGEST_POINT_S = 1e6
+
+
+class RatePoint(NamedTuple):
+    """A link's rate at one length, in closed form and beside two limits.
+
+    Attributes:
+        length_m: of both its channels together.
+        herald_rate_hz: heralds a second in closed form; ``None`` where there is none.
+        event_ready_hz: the limit of a two-photon event-ready link with one pair of slots: every
+            part perfect and no overhead, T/2 heralds for each round trip of light and message.
+        repeaterless_hz: the repeaterless bound, -log2(1 - T) secret bits an attempt, at the
+            rate of the attempts of that limit.
+    """
+
+    length_m: float
+    herald_rate_hz: float | None
+    event_ready_hz: float
+    repeaterless_hz: float
+
+
+class SimulatedRate(NamedTuple):
+    """A simulated rate and its standard error, in Hz, at a length in m."""
+
+    length_m: float
+    herald_rate_hz: float
+    stderr_hz: float
+
+
+def stretched(network: Network, link: str, length_m: float) -> Network:
+    """Returns a network with one link's channels scaled to a length in all.
+
+    The station keeps its place between the nodes; it stands in the middle where the link had no
+    length.
+
+    Args:
+        network: the hardware.
+        link: the link's name.
+        length_m: of both photon channels together, in m.
+    """
+    longer = Network()
+    longer.nodes, longer.stations = network.nodes, network.stations
+    longer.converters, longer.links = network.converters, network.links
+    station = network.links[link].station
+    ends = [(arm.name, station) for arm in network.arms(link)]
+    for table in ("fibres", "classical"):
+        channels = dict(getattr(network, table))
+        total = sum(channels[end].length_m for end in ends)
+        for end in ends:
+            share = channels[end].length_m / total if total else 1 / len(ends)
+            channels[end] = channels[end].model_copy(update={"length_m": share * length_m})
+        setattr(longer, table, channels)
+    return longer
+
+
+def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> RatePoint:
+    """Returns a link's rate at a length.
+
+    Args:
+        network: the hardware.
+        link: the link's name.
+        length_m: of both photon channels together, in m.
+        duration_s: over how long a drift is averaged, in s.
+
+    References:
+        Pirandola, Laurenza, Ottaviani and Banchi, Nat. Commun. 8, 15043 (2017).
+    """
+    longer = stretched(network, link, length_m)
+    arms = longer.arms(link)
+    expected = link_expectation(longer, link, duration_s)
+    passed = math.prod(arm.channel.losses(arm.carried_m).get("attenuation", 1.0) for arm in arms)
+    timing = Timing.of(arms, longer.station_of(link))
+    round_trip_s = units.to_seconds(max(timing.flights) + max(timing.latencies))
+    attempts_hz = 1 / round_trip_s
+    return RatePoint(
+        length_m,
+        expected.herald_rate_hz if expected else None,
+        attempts_hz * passed / 2,
+        attempts_hz * -math.log1p(-passed) / math.log(2) if passed < 1 else math.inf,
+    )
+
+
+def simulate_rates(
+    network: Network,
+    protocol: DIQKD,
+    lengths_m: Sequence[float],
+    *,
+    seed: int,
+    heralds: int,
+    report: Callable[[int], bool] | None = None,
+) -> list[SimulatedRate]:
+    """Returns simulated rates, each from so many heralds or a million simulated seconds.
+
+    Args:
+        network: the hardware.
+        protocol: what is played.
+        lengths_m: of both photon channels together, in m.
+        seed: of all random numbers.
+        heralds: to wait for at each length.
+        report: called with the number of finished lengths now and then; ``False`` ends it early.
+    """
+    rates: list[SimulatedRate] = []
+    go_on: Report | None = report and (lambda *_: report(len(rates)))
+    for length_m in lengths_m:
+        longer = stretched(network, protocol.link, length_m)
+        simulation = Simulation(longer, protocol, seed, max_rounds=heralds)
+        result = simulation.run(_LONGEST_POINT_S, go_on)
+        if result.partial:
+            break
+        found = len(result.heralds)
+        if found:
+            rate = found / result.sim_time_s
+            rates.append(SimulatedRate(length_m, rate, rate / math.sqrt(found)))
+    return rates
+
+
+def default_lengths_m(network: Network, link: str, points: int) -> list[float]:
+    """Returns lengths from a tenth of the link's own, 100 m or more, to ten times it."""
+    own = sum(arm.channel.length_m for arm in network.arms(link))
+    centre = max(own, 1000.0)
+    return [float(x) for x in np.geomspace(centre / 10, centre * 10, points)]
+
+
+def draw_rates(
+    title: str,
+    curve: Sequence[RatePoint],
+    simulated: Sequence[SimulatedRate],
+    here: tuple[float, float] | None,
+) -> Figure:
+    """Returns the picture of a link's rate against its length.
+
+    Args:
+        title: of the picture.
+        curve: closed form and limits.
+        simulated: simulated rates.
+        here: the link's own length in m and its published rate in Hz, or ``None``.
+    """
+    figure, axes = new_figure()
+    km = [point.length_m / 1000 for point in curve]
+    closed = [point.herald_rate_hz or math.nan for point in curve]
+    axes.plot(km, closed, color=CLOSED, lw=1.2, label="closed form")
+    axes.plot(km, [p.event_ready_hz for p in curve], "--", color=LIMIT, lw=1.2,
+              label="limit of event-ready links, one pair of slots")  # fmt: skip
+    axes.plot(km, [p.repeaterless_hz for p in curve], ":", color=LIMIT, lw=1.2,
+              label="repeaterless bound at its attempt rate (bits/s)")  # fmt: skip
+    axes.errorbar(
+        [point.length_m / 1000 for point in simulated],
+        [point.herald_rate_hz for point in simulated],
+        [point.stderr_hz for point in simulated],
+        fmt="o", ms=4, capsize=2, color=SIMULATED, label="simulated",
+    )  # fmt: skip
+    if here is not None:
+        axes.plot(here[0] / 1000, here[1], "D", color=PUBLISHED, ms=6, label="published")
+    axes.set(xscale="log", yscale="log", xlabel="fibre in all (km)", ylabel="heralds a second")
+    lowest = min([y for y in closed if y > 0] + [p.herald_rate_hz for p in simulated], default=1e-3)
+    highest = max([p.event_ready_hz for p in curve], default=1.0)
+    axes.set_ylim(max(lowest, highest * 1e-15) / 3, highest * 10)
+    axes.set_title(title, fontsize="medium", loc="left")
+    axes.legend(frameon=False, fontsize="small")
+    tidy(axes)
+    return figure
