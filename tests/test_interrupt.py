@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 import qnetsim
+from qnetsim.cli import main
+from qnetsim.cli.common import interruptible
 
 ENDLESS = ["--set", "run.resolution=attempt"]  # 75 h of every attempt would take days
 # A shell's background job, as a test run may be, has Ctrl-C switched off.
@@ -23,7 +25,6 @@ START = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from qnetsim.cli import main
-from qnetsim.cli.common import interruptible
 main()
 """
 WAIT_S = 30.0

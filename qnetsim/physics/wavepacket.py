@@ -116,7 +116,7 @@ def pair_timing(first: WavePacket, second: WavePacket, gate: Gate) -> PairTiming
         gate: which clicks count.
 
     Returns:
-        Shares good to about 1e-13, acceptances to as many digits however small they are.
+        Shares and overlap good to 1e-12; acceptances to 11 digits, however small they are.
 
     References:
         Legero, Wilk, Kuhn and Rempe, Appl. Phys. B 77, 797 (2003).

@@ -1,4 +1,4 @@
-"""The time filter against scipy's distribution and a Monte Carlo."""
+"""The time filter against scipy's law and a Monte Carlo; line width against a transform."""
 
 import math
 
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from qnetsim.physics.photon import window_acceptance
+from qnetsim.physics.photon import dispersion_spread_s, natural_linewidth_m, window_acceptance
+from qnetsim.units import SPEED_OF_LIGHT_M_PER_S
 
 LIFETIME = 26.24e-9
 
@@ -58,3 +59,22 @@ def test_neighbouring_windows_add_up(
     whole = window_acceptance(LIFETIME, jitter, start, first + second)
     assert 0 <= whole <= 1
     assert parts == pytest.approx(whole, abs=1e-9)
+
+
+def test_natural_line_width_is_that_of_the_packets_spectrum() -> None:
+    time = (np.arange(1 << 17) + 0.5) * LIFETIME / 400
+    spectrum = np.abs(np.fft.rfft(np.exp(-time / (2 * LIFETIME)), 1 << 19)) ** 2
+    frequency = np.fft.rfftfreq(1 << 19, time[1] - time[0])
+    half_width_hz = np.interp(-0.5, -spectrum[:4000] / spectrum[0], frequency[:4000])
+    wanted = 2 * half_width_hz * (780.241e-9) ** 2 / SPEED_OF_LIGHT_M_PER_S
+    assert natural_linewidth_m(780.241e-9, LIFETIME) == pytest.approx(wanted, rel=1e-4)
+    assert 2 * half_width_hz == pytest.approx(6.065e6, rel=1e-3)
+
+
+def test_dispersion_spreads_an_atoms_photon_by_nothing_and_a_broadband_pair_by_much() -> None:
+    assert dispersion_spread_s(17, 1e3, 1e-9) == pytest.approx(17e-12)
+    assert dispersion_spread_s(-17, 1e3, 1e-9) == pytest.approx(17e-12)
+    atom = dispersion_spread_s(17, 33e3, natural_linewidth_m(1517e-9, LIFETIME))
+    assert atom < 1e-5 * LIFETIME
+    # 10 nm about 1560 nm over 20 km: longer than the 50 ps that detectors resolve.
+    assert dispersion_spread_s(17, 20e3, 10e-9) == pytest.approx(3.4e-9)
