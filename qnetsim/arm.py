@@ -11,10 +11,11 @@ from qnetsim.channels.channel import PhotonChannel
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.errors import Fault
-from qnetsim.nodes.bsm import BellStation
+from qnetsim.nodes.bsm import BellStation, MidpointSource
 from qnetsim.nodes.memory import MemoryNode
 
 _COLOUR_TOLERANCE_M = 1e-9
+_ENCODINGS = {"single-photon": "number", "midpoint": "absorbing"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def light_faults(arms: Iterable[Arm], station: BellStation, path_of: PathOf) -> 
     arrived: dict[str, float | None] = {}
     for arm in arms:
         yield from _encoding_faults(arm, station, path_of)
+        if station.source is not None:
+            yield from _source_faults(arm, station.source, path_of)
         yield from _colour_faults(arm, path_of)
         arrived[arm.name] = arm.arriving_m
     (first, one), (second, other) = arrived.items()
@@ -105,15 +108,25 @@ def light_faults(arms: Iterable[Arm], station: BellStation, path_of: PathOf) -> 
 
 
 def _encoding_faults(arm: Arm, station: BellStation, path_of: PathOf) -> Iterator[Fault]:
-    wanted = {"single-photon": "number"}.get(station.measurement, station.measurement)
+    wanted = _ENCODINGS.get(station.measurement, station.measurement)
     encoding = arm.node.encoding
     if encoding != wanted:
         path = path_of("nodes", arm.name) + ".encoding"
         yield Fault(path, repr(encoding), f"must be {wanted!r}, which its station measures")
     turns = arm.channel.rotation_deg or arm.channel.rotation_drift_deg_per_hour
-    if turns and wanted != "polarisation":
+    if turns and wanted not in ("polarisation", "absorbing"):
         bound = f"a rotation of polarisation is not modelled for a {wanted} qubit"
         yield Fault(path_of("fibres", arm.name), "", bound)
+
+
+def _source_faults(arm: Arm, source: MidpointSource, path_of: PathOf) -> Iterator[Fault]:
+    if arm.converter is not None:
+        bound = "a converter is not modelled in a link with a source in the middle"
+        yield Fault(path_of("converters", arm.name), "", bound)
+    sent, wanted = source.wavelength_m, arm.emitted_m
+    if sent and wanted and not _same_colour(sent, wanted):
+        bound = f"cannot absorb the source's photons of {_nm(sent)}"
+        yield Fault(path_of("nodes", arm.name) + ".wavelength_m", _nm(wanted), bound)
 
 
 def _colour_faults(arm: Arm, path_of: PathOf) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ from qnetsim.result import key_rate
 from qnetsim.spec import Spec
 
 _LIFETIMES = 60.0
+_ONE_PAIR = {"pair_probability": 1.0, "two_pairs_probability": 0.0}
 
 
 class Yield(NamedTuple):
@@ -220,7 +221,11 @@ def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
     accepted = math.prod(timing_of(arms, station).acceptances)
     yield _Fault("stations", name, "time window, of two photons", "loss", accepted,
                  _open_window(network, link))  # fmt: skip
-    if len(set(station.accept)) < 2:
+    if station.source is not None:
+        yield _Fault("stations", name, "pairs of the source", "loss",
+                     station.source.pair_probability,
+                     {"source": station.source.model_copy(update=_ONE_PAIR)})  # fmt: skip
+    elif len(set(station.accept)) < 2:
         yield _Fault("stations", name, "Bell states accepted", "loss", 0.5,
                      {"accept": ["psi+", "psi-"]})  # fmt: skip
 
@@ -231,6 +236,8 @@ def _open_window(network: Network, link: str) -> dict[str, Any]:
     detector = station.detector
     margin_s = 10 * detector.jitter_s
     lifetimes = [arm.node.wave_packet_s for arm in network.arms(link)]
+    if station.source is not None:
+        lifetimes = [station.source.photon_lifetime_s]
     start_s = min(station.window_start_s, -margin_s - abs(station.arrival_mismatch_s))
     length_s = max(station.window_length_s, _LIFETIMES * max(lifetimes) + 2 * margin_s - start_s)
     longer = length_s / station.window_length_s
@@ -249,7 +256,7 @@ def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
     station, arms = network.stations[name], network.arms(link)
     detector = station.detector
     factors = overlap_of(arms, station)
-    if factors["modes"] < 1:
+    if factors.get("modes", 1.0) < 1:
         yield _Fault("stations", name, "overlap of modes", "noise", factors["modes"],
                      {"photon_overlap": 1.0})  # fmt: skip
     if station.phase_noise_rad:

@@ -9,11 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnetsim.arm import Arm
-from qnetsim.nodes.bsm import BellStation
+from qnetsim.nodes.bsm import BellStation, MidpointSource
 from qnetsim.nodes.station import Optics, PacketLaw
 from qnetsim.physics.barrett_kok import with_detector_memory
 from qnetsim.physics.emission import pulse_acceptance
-from qnetsim.physics.interference import CAUSES, N_CLICK_SETS, Kept, click_states_by_cause
+from qnetsim.physics.interference import (
+    CAUSES,
+    N_CLICK_SETS,
+    Kept,
+    blind,
+    click_states_by_cause,
+)
+from qnetsim.physics.midpoint import CAUSES as MIDPOINT_CAUSES
+from qnetsim.physics.midpoint import midpoint_click_states
 from qnetsim.physics.single_click import SingleClickAttempt, single_click_causes
 from qnetsim.physics.wavepacket import Gate, PairTiming, WavePacket, pair_timing
 from qnetsim.rng import Stream
@@ -25,6 +33,8 @@ _QUBIT, _STRAY = 1, 2
 
 def optics_of(arms: Arms, station: BellStation) -> Optics:
     """Returns what light does in a link."""
+    if station.source is not None:
+        return MidpointOptics(arms, station, station.source)
     if station.measurement == "single-photon":
         return SinglePhotonOptics(arms, station)
     return TwoPhotonOptics(arms, station)
@@ -32,14 +42,17 @@ def optics_of(arms: Arms, station: BellStation) -> Optics:
 
 def timing_of(arms: Arms, station: BellStation) -> PairTiming:
     """Returns what the station's time window does to the photons of a link."""
-    first, second = (arm.node for arm in arms)
-    detuning = 2 * math.pi * (second.detuning_hz - first.detuning_hz)
     gate = Gate(
         station.window_start_s,
         station.window_length_s,
         station.detector.jitter_s,
         station.coincidence_s,
     )
+    if station.source is not None:
+        packet = WavePacket(station.source.photon_lifetime_s)
+        return pair_timing(packet, packet, gate)
+    first, second = (arm.node for arm in arms)
+    detuning = 2 * math.pi * (second.detuning_hz - first.detuning_hz)
     return pair_timing(
         WavePacket(first.wave_packet_s),
         WavePacket(second.wave_packet_s, station.arrival_mismatch_s, detuning),
@@ -52,8 +65,11 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
 
     Pure dephasing of the emitters at rates gamma* costs, for photons that decay at the mean rate
     G, the factor G/(G + sum of gamma*): the average of e^{-\gamma |t-t'|} over two emission
-    times. It is that of all photons; a time window would raise it.
+    times. It is that of all photons; a time window would raise it. Photons of a source in the
+    middle do not meet.
     """
+    if station.source is not None:
+        return {}
     nodes = [arm.node for arm in arms]
     mean_rate = sum(1 / node.wave_packet_s for node in nodes) / 2
     dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
@@ -129,7 +145,7 @@ class TwoPhotonOptics:
         strays = ends if self._nodes[port].second_emission_probability else (0.0,)
         return [self._arriving(port, qubit, stray) for qubit, stray in product(ends, strays)]
 
-    def click_states(self, packets: tuple[int, int]) -> NDArray[np.float64]:
+    def click_states(self, packets: tuple[int, int], dead: int = 0) -> NDArray[np.float64]:
         """Returns the memories' states by cause and click set."""
         first, second = (
             efficiency if packet & _QUBIT else 0.0
@@ -149,6 +165,7 @@ class TwoPhotonOptics:
             number_resolving=detector.number_resolving,
             kept=self._kept,
             coincident_overlap=self._coincident_overlap,
+            dead=dead,
         )
         if self._station.blind_late:
             sets = states.reshape(-1, N_CLICK_SETS, 4, 4)
@@ -167,8 +184,33 @@ class TwoPhotonOptics:
         return [(packet, share) for packet, share in law if share > 0]
 
 
-class SinglePhotonOptics:
-    """One photon of either node heralds; a packet is the transmission that its light has passed.
+class _Attenuated:
+    """Light of which nothing is drawn on its way: a packet is the transmission it has passed."""
+
+    dark = 0.0
+
+    def launch(self, port: int, stream: Stream) -> float:
+        """Returns the light as it is sent."""
+        return 1.0
+
+    def carry(self, packet: float, transmission: float, stream: Stream) -> float:
+        """Returns the light behind a channel."""
+        return packet * transmission
+
+    def arriving(self, port: int, transmission: float) -> PacketLaw:
+        """Returns the light that arrives."""
+        return [(transmission, 1.0)]
+
+    def corners(self, port: int, transmission: float) -> list[PacketLaw]:
+        """Returns no light and the most.
+
+        An event's chance is linear in each transmission, or never falls as one rises.
+        """
+        return [[(0.0, 1.0)], [(transmission, 1.0)]]
+
+
+class SinglePhotonOptics(_Attenuated):
+    """One photon of either node heralds.
 
     Args:
         arms: the link's sides.
@@ -176,7 +218,6 @@ class SinglePhotonOptics:
     """
 
     causes = ("true pair", "distinguishable photons", "both emitted", "dark count")
-    dark = 0.0
 
     def __init__(self, arms: Arms, station: BellStation) -> None:
         nodes = [arm.node for arm in arms]
@@ -191,24 +232,11 @@ class SinglePhotonOptics:
         self._dark = dark_probability(arms, station)
         self._station = station
 
-    def launch(self, port: int, stream: Stream) -> float:
-        """Returns the light of a node: a superposition of no photon and one."""
-        return 1.0
+    def click_states(self, packets: tuple[float, float], dead: int = 0) -> NDArray[np.complex128]:
+        """Returns the memories' states by cause and click set.
 
-    def carry(self, packet: float, transmission: float, stream: Stream) -> float:
-        """Returns the light behind a channel."""
-        return packet * transmission
-
-    def arriving(self, port: int, transmission: float) -> PacketLaw:
-        """Returns the light that reaches the station."""
-        return [(transmission, 1.0)]
-
-    def corners(self, port: int, transmission: float) -> list[PacketLaw]:
-        """Returns no light and the most: an event's chance is linear in each transmission."""
-        return [[(0.0, 1.0)], [(transmission, 1.0)]]
-
-    def click_states(self, packets: tuple[float, float]) -> NDArray[np.complex128]:
-        """Returns the memories' states by cause and click set."""
+        A click set that a dead detector would have spoilt by counting twice stays discarded.
+        """
         first, second = (t * share for t, share in zip(packets, self._clicks, strict=True))
         attempt = SingleClickAttempt(
             (self._bright[0], self._bright[1]),
@@ -218,4 +246,28 @@ class SinglePhotonOptics:
             phase_noise_rad=self._station.phase_noise_rad,
             number_resolving=self._station.detector.number_resolving,
         )
-        return np.stack(list(single_click_causes(attempt).values()))
+        return blind(np.stack(list(single_click_causes(attempt).values())), dead)
+
+
+class MidpointOptics(_Attenuated):
+    """A pair source between absorbing memories; whether it sent a pair is drawn at the memories.
+
+    Args:
+        arms: the link's sides.
+        station: what stands between them, the memories' detectors included.
+        source: the pair source.
+    """
+
+    causes = MIDPOINT_CAUSES
+
+    def __init__(self, arms: Arms, station: BellStation, source: MidpointSource) -> None:
+        accepted = timing_of(arms, station).acceptances
+        self._clicks = tuple(station.detector.efficiency * share for share in accepted)
+        self._dark = dark_probability(arms, station)
+        self._source = source
+
+    def click_states(self, packets: tuple[float, float], dead: int = 0) -> NDArray[np.float64]:
+        """Returns the memories' states by cause and announcements."""
+        first, second = (t * share for t, share in zip(packets, self._clicks, strict=True))
+        pulse = self._source.pulse
+        return blind(midpoint_click_states(pulse, (first, second), self._dark), dead)

@@ -11,27 +11,61 @@ from pydantic_core import PydanticCustomError
 from qnetsim import units
 from qnetsim.nodes.detector import Detector
 from qnetsim.physics.interference import BELL_PATTERNS, DETECTORS, click_set
-from qnetsim.spec import PositiveSeconds, Probability, Radians, Seconds, Spec, described, within
+from qnetsim.physics.midpoint import PairPulse
+from qnetsim.physics.noise import white_noise_visibility
+from qnetsim.spec import (
+    PositiveSeconds,
+    Probability,
+    Radians,
+    Seconds,
+    Spec,
+    Wavelength,
+    described,
+    within,
+)
 
 WindowStart = Annotated[float, AfterValidator(within(-1, 1))]
 BellState = Literal["psi+", "psi-"]
 DetectorName = Literal["H1", "V1", "H2", "V2", "D1", "D2"]
 
+_BOTH_ABSORBED: Mapping[str, tuple[int, ...]] = {"psi+": (0b11,)}
 SINGLE_CLICK_PATTERNS: Mapping[str, tuple[int, ...]] = {"psi+": (0b01,), "psi-": (0b10,)}
 """One click at either detector of a single-photon station."""
 
 
-class BellStation(Spec):
-    """A Bell-state measurement on two photons, with equal detectors.
+class MidpointSource(Spec):
+    """A pulsed source of polarisation-entangled photon pairs, in the state psi+."""
 
-    Only clicks inside the time window count: the window gates the detectors.
+    pair_probability: Probability = described("chance that a pulse makes one pair")
+    two_pairs_probability: Probability = described(
+        "chance that it makes two, independent of each other", default=0.0
+    )
+    fidelity: Annotated[float, AfterValidator(within(0.25, 1))] = described(
+        "of a pair with psi+; what it lacks is white noise"
+    )
+    wavelength_m: Wavelength | None = described("of its photons", default=None)
+    photon_lifetime_s: PositiveSeconds = described("of its photons' exponential wave packets")
+
+    @property
+    def pulse(self) -> PairPulse:
+        """What it sends in a pulse."""
+        visibility = white_noise_visibility(self.fidelity, 2)
+        return PairPulse(self.pair_probability, self.two_pairs_probability, visibility)
+
+
+class BellStation(Spec):
+    """What stands between two nodes: a Bell-state measurement, or a source of photon pairs.
+
+    Only clicks inside the time window count: the window gates the detectors, which are equal.
     """
 
-    measurement: Literal["polarisation", "time-bin", "single-photon"] = described(
+    measurement: Literal["polarisation", "time-bin", "single-photon", "midpoint"] = described(
         "two photons' polarisation at four detectors H1, V1, H2, V2; two photons' time bins at two "
-        "detectors D1, D2; or one photon at D1 or D2",
+        "detectors D1, D2; one photon at D1 or D2; or none here: a pair source stands in the "
+        "middle, and D1 and D2 announce at the nodes that their memories absorbed a photon",
         default="polarisation",
     )
+    source: MidpointSource | None = described("midpoint: the pair source", default=None)
     detector: Detector
     absent_detectors: list[DetectorName] = described("detectors that are not there", default=[])
     window_start_s: WindowStart = described(
@@ -81,6 +115,10 @@ class BellStation(Spec):
             yield "coincidence_s belongs to the polarisation measurement, and to it alone"
 
     def _detector_faults(self) -> Iterator[str]:
+        if (self.measurement == "midpoint") != (self.source is not None):
+            yield "source belongs to the midpoint measurement, and to it alone"
+        if self.measurement == "midpoint" and set(self.accept) != {"psi+"}:
+            yield "accept: a midpoint source makes 'psi+'"
         if self.detector.number_resolving and self.blind_late:
             yield "detector.number_resolving: not modelled with a dead time beyond the late bin"
         unknown = [name for name in self.absent_detectors if name not in self.detectors]
@@ -133,4 +171,6 @@ class BellStation(Spec):
 
     @property
     def _patterns(self) -> Mapping[str, tuple[int, ...]]:
+        if self.measurement == "midpoint":
+            return _BOTH_ABSORBED
         return SINGLE_CLICK_PATTERNS if self.measurement == "single-photon" else BELL_PATTERNS

@@ -87,8 +87,9 @@ class MemoryNode(Spec):
     photon_lifetime_s: PositiveSeconds | None = described(
         "lifetime of the excited state; the species' where it is absent", default=None
     )
-    encoding: Literal["polarisation", "time-bin", "number"] = described(
-        "what of its photon is entangled with it", default="polarisation"
+    encoding: Literal["polarisation", "time-bin", "number", "absorbing"] = described(
+        "what of its photon is entangled with it; or it absorbs a photon and announces that",
+        default="polarisation",
     )
     bright_population: Probability | None = described(
         "number encoding: share of the superposition that emits", default=None
@@ -102,7 +103,9 @@ class MemoryNode(Spec):
         "length of the excitation pulse, during which the first of two photons leaves", default=0.0
     )
     collection_efficiency: Probability | None = described(
-        "chance that an emitted photon enters the channel to the station", default=None
+        "chance that an emitted photon enters the channel to the station, or that one from there "
+        "is absorbed",
+        default=None,
     )
     cavity: Cavity | None = described("optical cavity that it emits into", default=None)
     detuning_hz: Detuning = described("of its photons from those of an ideal emitter", default=0.0)
@@ -206,7 +209,7 @@ def _what_is_amiss(node: MemoryNode) -> str:
     """Returns what of a node is missing, given twice or out of place; empty for nothing."""
     if node.species is not None and node.species not in species_table():
         return "species: no emitter is called that" + suggestion(node.species, species_table())
-    if node.line.lifetime_s is None:
+    if node.line.lifetime_s is None and node.encoding != "absorbing":
         return "photon_lifetime_s is missing, and no species gives it"
     if node.cavity and node.collection_efficiency is not None:
         return "collection_efficiency: given twice, for the cavity sets it"

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from qnetsim import units
 from qnetsim.nodes.bsm import BellStation
-from qnetsim.physics.interference import blind
 from qnetsim.rng import Stream
 
 _LAWS_KEPT = 4096
@@ -54,8 +53,11 @@ class Optics(Protocol):
         """
         ...
 
-    def click_states(self, packets: tuple[Packet, Packet]) -> NDArray[Any]:
-        """Returns the memories' states, shape (causes, click sets, 4, 4); their traces sum to 1."""
+    def click_states(self, packets: tuple[Packet, Packet], dead: int) -> NDArray[Any]:
+        """Returns the memories' states, shape (causes, click sets, 4, 4); their traces sum to 1.
+
+        The detectors of the click set ``dead`` see nothing.
+        """
         ...
 
 
@@ -149,11 +151,12 @@ class Station:
 
     def states(self, packets: tuple[Packet, Packet], blinded: int) -> NDArray[Any]:
         """Returns the memories' states by cause and click set, not normalised."""
-        if packets not in self._states:
+        key = packets, blinded
+        if key not in self._states:
             _make_room(self._states)
-            states = self.optics.click_states(packets)
-            self._states[packets] = blind(states, self.spec.absent_clicks)
-        return blind(self._states[packets], blinded) if blinded else self._states[packets]
+            dead = blinded | self.spec.absent_clicks
+            self._states[key] = self.optics.click_states(packets, dead)
+        return self._states[key]
 
     def memory_state(self, reading: Reading) -> NDArray[Any]:
         """Returns the memories' normalised state, shape (4, 4), behind what was seen."""

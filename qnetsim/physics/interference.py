@@ -80,6 +80,11 @@ class Kept(NamedTuple):
     second_and_dark: float = 1.0
     darks: float = 1.0
 
+    @property
+    def either_and_dark(self) -> float:
+        """A photon of either node and a dark count."""
+        return (self.first_and_dark + self.second_and_dark) / 2
+
 
 ALL_KEPT = Kept()
 
@@ -127,13 +132,15 @@ def click_states_by_cause(
     number_resolving: bool = False,
     kept: Kept = ALL_KEPT,
     coincident_overlap: float | None = None,
+    dead: int = 0,
 ) -> Real:
     """Returns the memories' state behind each click set, split by what made the clicks.
 
     The causes are those of ``CAUSES``: a click set is a *dark count*'s where one of its detectors
     would have stayed silent without dark counts, else a *second emission*'s where one was lit by a
-    stray photon alone, else it is the entangled photons' and, as a mixture, the part I of it that
-    interfered is a *true pair*'s and the part 1 - I *distinguishable photons*'.
+    stray photon alone, else it is the entangled photons'. Of what two of them lit, as a mixture,
+    the part I that interfered is a *true pair*'s and the part 1 - I *distinguishable photons*';
+    what one or none of them lit, which names no Bell state, counts as a *true pair*'s.
 
     A stray photon is one that an emitter sends before the one its memory is entangled with: of
     random polarisation and distinguishable from every other photon, so it lights each detector
@@ -147,9 +154,11 @@ def click_states_by_cause(
         number_resolving: whether detectors count; a set in which one counted more than once is
             discarded.
         kept: how often a coincidence passes the coincidence window; else it is discarded. A
-            stray photon counts as a photon.
+            stray photon counts as a photon of either node, and so does the click of several.
         coincident_overlap: I of the photons that lie within the coincidence window, in [-1, 1];
-            that of all photons where there is no such window.
+            that of all photons where there is no such window. It enters the click sets that name
+            a Bell state.
+        dead: click set of the detectors that see nothing.
 
     Returns:
         Array of shape (4, 32, 4, 4), real: by cause, click set and memories. A click set with the
@@ -158,14 +167,22 @@ def click_states_by_cause(
     states = np.zeros((len(CAUSES), 2 * N_CLICK_SETS, 4, 4))
     coherence = overlap if coincident_overlap is None else coincident_overlap
     parts = _photon_parts(efficiencies, overlap, coherence, number_resolving)
+    beside_dark = (kept.either_and_dark, kept.first_and_dark, kept.second_and_dark)
     for source, cause, photons in parts:
         part = np.zeros_like(states)
-        part[cause] = photons
+        for clicks, lit in enumerate(photons):
+            part[cause, _seen(clicks, dead)] += lit
         for efficiency in strays:
-            part = _with_stray(part, efficiency, number_resolving)
-        chances = (kept.photons, kept[source], kept.darks)
-        states += _with_dark_counts(part, dark_probability, number_resolving, chances)
+            part = _with_stray(part, efficiency, number_resolving, dead)
+        chances = (kept.photons, beside_dark[source], kept.darks)
+        states += _with_dark_counts(part, dark_probability, number_resolving, chances, dead)
     return states
+
+
+def _seen(clicks: int, dead: int) -> int:
+    """Returns what is seen of photons that lit detectors, before anything else lights one."""
+    seen = clicks & ~dead
+    return seen if seen != DISCARDED else 0
 
 
 def _photon_parts(
@@ -173,7 +190,7 @@ def _photon_parts(
 ) -> list[tuple[int, int, Real]]:
     """Returns what the entangled photons light, as (source, cause, states of shape (32, 4, 4)).
 
-    The source says which field of ``Kept`` goes with one of these photons and a dark count.
+    The source says whose photon clicks beside a dark count: 1 or 2 for a node's, 0 for either's.
     """
     e1, e2 = efficiencies
     both, apart, first, second, none = np.zeros((5, 2 * N_CLICK_SETS, 4, 4))
@@ -184,7 +201,8 @@ def _photon_parts(
         first[1 << d] = e1 * (1 - e2) / 8 * np.diag(np.kron(one, [1.0, 1.0]))
         second[1 << d] = e2 * (1 - e1) / 8 * np.diag(np.kron([1.0, 1.0], one))
         twice = 1 << d | (DISCARDED if number_resolving else 0)
-        both[twice] = e1 * e2 * (1 + overlap) / 16 * np.diag(np.kron(one, one))
+        both[twice] = e1 * e2 * overlap / 8 * np.diag(np.kron(one, one))
+        apart[twice] = e1 * e2 * (1 - overlap) / 16 * np.diag(np.kron(one, one))
     for polarisation, pair in ((0, click_set(("H1", "H2"))), (1, click_set(("V1", "V2")))):
         corner = 3 * polarisation
         apart[pair, corner, corner] = e1 * e2 * (1 - overlap) / 8
@@ -196,17 +214,19 @@ def _photon_parts(
         for pattern in BELL_PATTERNS[name]:
             both[pattern] = e1 * e2 * abs(coherence) / 16 * bell
             apart[pattern] = e1 * e2 * (1 - abs(coherence)) / 16 * mixed
-    return [(1, 0, both), (1, 1, apart), (1, 0, first), (2, 0, second), (3, 0, none)]
+    return [(0, 0, both), (0, 1, apart), (1, 0, first), (2, 0, second), (0, 0, none)]
 
 
-def _with_stray(states: Real, efficiency: float, number_resolving: bool) -> Real:
+def _with_stray(states: Real, efficiency: float, number_resolving: bool, dead: int) -> Real:
     """Returns the states once a stray photon has fallen on a random detector."""
     lit = (1 - efficiency) * states
     again = DISCARDED if number_resolving else 0
     for clicks in range(states.shape[1]):
         for d in range(len(DETECTORS)):
             part = efficiency / len(DETECTORS) * states[:, clicks]
-            if clicks >> d & 1:
+            if dead >> d & 1:
+                lit[:, clicks] += part
+            elif clicks >> d & 1:
                 lit[:, clicks | again] += part
             else:
                 lit[_SECOND_EMISSION, clicks | 1 << d] += part.sum(axis=0)
@@ -214,7 +234,7 @@ def _with_stray(states: Real, efficiency: float, number_resolving: bool) -> Real
 
 
 def _with_dark_counts(
-    states: Real, chance: float, number_resolving: bool, kept: tuple[float, float, float]
+    states: Real, chance: float, number_resolving: bool, kept: tuple[float, float, float], dead: int
 ) -> Real:
     """Returns the states once dark counts have lit further detectors.
 
@@ -223,9 +243,10 @@ def _with_dark_counts(
     lit = np.zeros_like(states)
     for clicks, dark in product(range(states.shape[1]), range(N_CLICK_SETS)):
         fresh = dark & ~clicks
-        if dark != fresh and not number_resolving:
+        if dark & dead or (dark != fresh and not number_resolving):
             continue
-        trials = len(DETECTORS) - (0 if number_resolving else (clicks % DISCARDED).bit_count())
+        deaf = dead | (0 if number_resolving else clicks % DISCARDED)
+        trials = len(DETECTORS) - deaf.bit_count()
         k = dark.bit_count()
         part = chance**k * (1 - chance) ** (trials - k) * states[:, clicks]
         if fresh:

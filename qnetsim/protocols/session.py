@@ -48,7 +48,9 @@ class Timing(NamedTuple):
 
         An attempt lasts from the preparation of both nodes until the station's answer has reached
         both: max(preparation) + max(flight) + decision + max(latency). The node that lies nearer
-        fires later. Where the nodes' cooling or recalibration differs, the link pauses for the
+        fires later. With a source in the middle the pulse is its own and a node's emission is the
+        absorption, after the flight; then the nodes report to the station, which answers. Where the
+        nodes' cooling or recalibration differs, the link pauses for the
         longer time after the shorter interval.
         """
         first, second = (arm.channel.delay_ps for arm in arms)
@@ -56,12 +58,17 @@ class Timing(NamedTuple):
         preparation = max(units.to_ps(arm.node.preparation_s) for arm in arms)
         arrival = preparation + max(first, second)
         decision = arrival + station.decision_ps
+        emissions, flights = (arrival - first, arrival - second), (first, second)
+        if station.source is not None:
+            reports = [flight + latency for flight, latency in zip(flights, latencies, strict=True)]
+            decision = preparation + max(reports) + station.decision_ps
+            emissions, flights = (preparation + first, preparation + second), (0, 0)
         calibrations = [arm.node.recalibration for arm in arms if arm.node.recalibration]
         coolings = [arm.node.cooling for arm in arms if arm.node.cooling]
         return cls(
             period=decision + max(latencies),
-            emissions=(arrival - first, arrival - second),
-            flights=(first, second),
+            emissions=emissions,
+            flights=flights,
             opening=arrival + units.to_ps(station.window_start_s),
             decision=decision,
             latencies=latencies,
