@@ -105,6 +105,7 @@ class Result:
         attempting_s: time that the link spent on them.
         activity_s: for each node the time spent on each activity.
         heralds: the heralds.
+        heralds_missed: heralds that a node's message came too late for.
         rounds: the rounds that both parties completed.
         protocol: what the parties did.
         causes: what can make the link's station herald.
@@ -124,6 +125,7 @@ class Result:
     attempting_s: float
     activity_s: dict[str, dict[str, float]]
     heralds: Heralds
+    heralds_missed: int
     rounds: Rounds
     protocol: DIQKD
     causes: tuple[str, ...]
@@ -216,6 +218,7 @@ class Result:
             "duty_cycle": self._duty_cycle(),
             "expected_duty_cycle": link.duty_cycle if link else None,
             "rounds": rounds,
+            "heralds_missed": self.heralds_missed,
             "heralds_by_cause": self._heralds_by_cause(),
         }
         heralded = link.heralded_fidelity if link else None

@@ -56,8 +56,15 @@ class Streams:
     def __getitem__(self, name: str) -> Stream:
         """Returns the stream that belongs to a name; the same one each time."""
         if name not in self._streams:
-            digest = hashlib.sha256(name.encode()).digest()
-            key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
-            sequence = np.random.SeedSequence(self.seed, spawn_key=key)
-            self._streams[name] = Stream(np.random.Generator(np.random.PCG64(sequence)))
+            self._streams[name] = Stream(self.generator(name))
         return self._streams[name]
+
+    def generator(self, name: str) -> np.random.Generator:
+        """Returns a new generator at the beginning of the stream that belongs to a name.
+
+        For draws of whole arrays; use a name that no ``Stream`` has.
+        """
+        digest = hashlib.sha256(name.encode()).digest()
+        key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+        sequence = np.random.SeedSequence(self.seed, spawn_key=key)
+        return np.random.Generator(np.random.PCG64(sequence))

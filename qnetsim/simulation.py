@@ -147,6 +147,7 @@ class Simulation:
             heralds=Heralds.of(
                 link.log, link.spec.heralds, link.station.optics.causes, link.states
             ),
+            heralds_missed=link.log.missed,
             rounds=match_rounds(columns[0], columns[1]),
             protocol=self.protocol,
             causes=link.station.optics.causes,

@@ -47,7 +47,7 @@ def dispersion_spread_s(
     r"""Returns how far a fibre spreads the arrival of light in time, abs(D) L dlambda, in s.
 
     Args:
-        dispersion_ps_per_nm_km: D; about 17 at 1550 nm and -120 at 780 nm in silica fibre.
+        dispersion_ps_per_nm_km: D; about 17 at 1550 nm in standard fibre.
         length_m: L, in m.
         spectral_width_m: dlambda, in m; the spread has the same measure of width.
     """

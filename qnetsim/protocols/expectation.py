@@ -125,8 +125,9 @@ class _ClosedForm:
     def at(self, time_ps: int) -> _Instant:
         """Returns the averages with the channels as they are at a time in ps."""
         first, second = (arm.transmission(time_ps) for arm in self.arms)
-        states = self._click_states((first, second))
-        chances = np.array(
+        heard = self._heard()
+        states = heard * self._click_states((first, second))
+        chances = heard * np.array(
             [
                 self._click_chances(there).sum()
                 for there in ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
@@ -142,7 +143,7 @@ class _ClosedForm:
             for name, patterns in self._patterns().items()
         }
         renewal = session_renewal(self.timing, self._slots, chances)
-        causes = self._click_chances((first, second)).sum(axis=1)
+        causes = heard * self._click_chances((first, second)).sum(axis=1)
         return _Instant(renewal, float(chances[0]), causes, by_name)
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
@@ -221,12 +222,29 @@ class _ClosedForm:
         for qubit, arm in enumerate(self.arms):
             age_ps = self.timing.herald_arrival(qubit) - self.timing.emissions[qubit]
             age_s = units.to_seconds(age_ps) + arm.node.readout.delay_s
-            state = arm.node.aged(state, qubit, age_s)
+            law = arm.classical.lateness()
+            in_time = math.fsum(chance for _, chance in law)
+            state = np.sum(
+                [
+                    chance / in_time * arm.node.aged(state, qubit, age_s + extra_s)
+                    for extra_s, chance in law
+                ],
+                axis=0,
+            )
         return state
+
+    def _heard(self) -> float:
+        """Returns the chance that a herald reaches both nodes in time."""
+        return math.prod(
+            math.fsum(chance for _, chance in arm.classical.lateness()) for arm in self.arms
+        )
 
     def _slot_rates(self, index: int) -> SlotRates:
         node = self.arms[index].node
         latency_s = units.to_seconds(self.timing.latencies[index])
+        law = self.arms[index].classical.lateness()
+        late_s = sum(extra_s * chance for extra_s, chance in law)
+        late_s /= math.fsum(chance for _, chance in law)
         trap = node.trap
         loading_s = trap.loading_mean_s if trap else 0.0
         lifetime_s = trap.lifetime_s if trap else None
@@ -235,7 +253,7 @@ class _ClosedForm:
         return SlotRates(
             1 / loading_s if loading_s else math.inf,
             1 / lifetime_s if lifetime_s else 0.0,
-            latency_s + readout_s + node.shutter_s + emptying_s,
+            latency_s + late_s + readout_s + node.shutter_s + emptying_s,
             latency_s,
             not node.readout.destructive,
         )

@@ -45,6 +45,7 @@ class HeraldLog:
         self.clicks = array("b")
         self.cause = array("b")
         self.state = array("l")
+        self.missed = 0
 
 
 def heralded_state(station: Station, arms: Arms, reading: Reading, time_ps: int) -> Matrix:
@@ -122,6 +123,8 @@ class HeraldedLink:
         self.max_rounds = max_rounds
         self._heralds = self.spec.heralds
         self._emission = tuple(streams[f"{arm.name}.emission"] for arm in self.arms)
+        self._messages = streams[f"{name}.messages"]
+        self._steady_messages = all(arm.classical.is_steady for arm in self.arms)
         self._channels = streams[f"{name}.fibre"]
         self._skip = SkipAhead(self.arms, self.station, self.timing, streams[f"{name}.skip"])
         skips = resolution == "herald"
@@ -193,7 +196,10 @@ class HeraldedLink:
         while attempt < end:
             attempt, fate = self._skip.next_herald(session, losses, attempt, end)
             if fate is not None:
-                return (yield from self._attempt(session, attempt, fate))
+                if (yield from self._attempt(session, attempt, fate)):
+                    return True
+                attempt += 1
+                continue
             if attempt < end:
                 yield self._timeline.until(session.attempt_start(attempt))
         yield self._timeline.until(end_ps) if end < NEVER_PS else self._timeline.event()
@@ -250,8 +256,7 @@ class HeraldedLink:
         )
         if reading.clicks not in self._heralds:
             return False
-        self._herald(session, attempt, reading)
-        return True
+        return self._herald(session, attempt, reading)
 
     def _send(self, port: int) -> Packet:
         """Draws what light of a node will reach the station."""
@@ -267,7 +272,20 @@ class HeraldedLink:
     def _receiver(self, port: int, packet: Packet) -> Callable[[simpy.Event], None]:
         return lambda _: self.station.receive(port, packet)
 
-    def _herald(self, session: Session, attempt: int, reading: Reading) -> None:
+    def _lateness(self) -> list[int] | None:
+        """Draws by how much the herald reaches each node late; ``None`` if one misses it."""
+        if self._steady_messages:
+            return [0, 0]
+        extras = [arm.classical.extra_ps(self._messages) for arm in self.arms]
+        known = [extra for extra in extras if extra is not None]
+        return known if len(known) == len(extras) else None
+
+    def _herald(self, session: Session, attempt: int, reading: Reading) -> bool:
+        """Sends a herald to both nodes; returns whether it reaches them in time."""
+        lateness = self._lateness()
+        if lateness is None:
+            self.log.missed += 1
+            return False
         passed_ps = session.attempt_start(attempt) + self.timing.opening
         key = reading, *(arm.channel.rotation_rad(passed_ps) for arm in self.arms)
         known = self._branches.get(key)
@@ -288,7 +306,8 @@ class HeraldedLink:
         joint = JointState(branch)
         for qubit, cycle in enumerate(self.cycles):
             cycle.slot.join(joint, qubit)
-            cycle.herald(herald)
+            cycle.herald(herald, lateness[qubit])
+        return True
 
     def _count_round(self) -> None:
         if self.max_rounds:

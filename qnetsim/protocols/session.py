@@ -24,7 +24,7 @@ class Timing(NamedTuple):
         flights: how long each photon travels.
         opening: when the station's window opens.
         decision: when the station has decided.
-        latencies: how long a message takes between each node and the station.
+        latencies: how long a message takes between each node and the station, at least.
         cooling: length of a cooling phase; 0 where there is none.
         burst: attempts between two cooling phases; 0 where there are none.
         calibration: length of a recalibration; 0 where there is none.
@@ -47,13 +47,15 @@ class Timing(NamedTuple):
         """Returns the clockwork that a link's parts imply.
 
         An attempt lasts from the preparation of both nodes until the station's answer has reached
-        both: max(preparation) + max(flight) + decision + max(latency). The node that lies nearer
+        both, or no longer can: max(preparation) + max(flight) + decision + max(latency +
+        allowance). The node that lies nearer
         fires later. With a source in the middle the pulse is its own and a node's emission is the
         absorption, after the flight; then the nodes report to the station, which answers. Where the
         nodes' cooling or recalibration differs, the link pauses for the
         longer time after the shorter interval.
         """
         first, second = (arm.channel.delay_ps for arm in arms)
+        waits = [arm.classical.latency_ps + units.to_ps(arm.classical.allowance_s) for arm in arms]
         latencies = arms[0].classical.latency_ps, arms[1].classical.latency_ps
         preparation = max(units.to_ps(arm.node.preparation_s) for arm in arms)
         arrival = preparation + max(first, second)
@@ -66,7 +68,7 @@ class Timing(NamedTuple):
         calibrations = [arm.node.recalibration for arm in arms if arm.node.recalibration]
         coolings = [arm.node.cooling for arm in arms if arm.node.cooling]
         return cls(
-            period=decision + max(latencies),
+            period=decision + max(waits),
             emissions=emissions,
             flights=flights,
             opening=arrival + units.to_ps(station.window_start_s),

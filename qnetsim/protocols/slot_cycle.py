@@ -111,14 +111,20 @@ class SlotCycle:
         if not self.slot.holds_particle:
             self._reload()
 
-    def herald(self, herald: Herald) -> None:
-        """Sends the station's herald to the slot; its particle is spoken for from now on."""
+    def herald(self, herald: Herald, extra_ps: int = 0) -> None:
+        """Sends the station's herald to the slot; its particle is spoken for from now on.
+
+        Args:
+            herald: the message.
+            extra_ps: how much later than the latency it arrives, in ps.
+        """
         self.ready = self._timeline.event()
-        self._timeline.trigger(self._outcome, herald, self._latency_ps)
+        delay = self._latency_ps + extra_ps
+        self._timeline.trigger(self._outcome, herald, delay)
         if self._timeline.trace:
             now = self._timeline.now
             self._timeline.trace.add(
-                self.slot.name, "herald", now, now + self._latency_ps, number=herald.number
+                self.slot.name, "herald", now, now + delay, number=herald.number
             )
 
     def activity_ps(self) -> dict[str, int]:
