@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qnetsim.arm import Arm
 from qnetsim.nodes.bsm import BellStation, MidpointSource
 from qnetsim.nodes.station import Optics, PacketLaw
+from qnetsim.physics.afterpulse import afterpulse_in_window
 from qnetsim.physics.barrett_kok import with_detector_memory
 from qnetsim.physics.emission import pulse_acceptance
 from qnetsim.physics.interference import (
@@ -29,6 +30,7 @@ from qnetsim.rng import Stream
 Arms = tuple[Arm, Arm]
 
 _QUBIT, _STRAY = 1, 2
+_DARK_COUNT = CAUSES.index("dark count")
 
 
 def optics_of(arms: Arms, station: BellStation) -> Optics:
@@ -86,6 +88,26 @@ def dark_probability(arms: Arms, station: BellStation) -> float:
     return station.detector.dark_probability(station.window_length_s, light_hz)
 
 
+def _late_afterpulse(arms: Arms, station: BellStation) -> float:
+    """Returns the chance that a detector which clicks early clicks late for it."""
+    separation_s, detector = station.bin_separation_s, station.detector
+    if separation_s is None or not detector.afterpulse_probability:
+        return 0.0
+    window = station.window_start_s, station.window_length_s
+    chances = [
+        afterpulse_in_window(
+            detector.afterpulsing, (arm.node.wave_packet_s, detector.jitter_s), window, separation_s
+        )
+        for arm in arms
+    ]
+    return sum(chances) / len(chances)
+
+
+def _early_alone(clicks: int) -> int:
+    """Returns how many detectors of a time-bin click set clicked early and not late."""
+    return sum(clicks >> bit & 0b11 == 0b01 for bit in (0, 2))
+
+
 class TwoPhotonOptics:
     """Two photons interfere; a packet is 1 for a node's photon, 2 for a stray one, 3 for both.
 
@@ -114,6 +136,7 @@ class TwoPhotonOptics:
         gated = station.model_copy(update={"coincidence_s": None})
         self._overlap = math.prod(overlap_of(arms, gated).values())
         self._dark = dark_probability(arms, station)
+        self._afterpulse = _late_afterpulse(arms, station)
         self._kept = Kept(timing.both, *timing.photon_dark, timing.dark_dark)
 
     def launch(self, port: int, stream: Stream) -> int:
@@ -167,10 +190,23 @@ class TwoPhotonOptics:
             coincident_overlap=self._coincident_overlap,
             dead=dead,
         )
-        if self._station.blind_late:
-            sets = states.reshape(-1, N_CLICK_SETS, 4, 4)
-            states = with_detector_memory(sets, blind_late=True).reshape(states.shape)
+        if self._station.bin_separation_s is not None:
+            states = self._remembered(states)
         return states
+
+    def _remembered(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the click states once a detector's early click has changed what it does late.
+
+        What an afterpulse lights counts as a dark count's.
+        """
+        sets = states.reshape(-1, N_CLICK_SETS, 4, 4)
+        if self._station.blind_late:
+            return with_detector_memory(sets, blind_late=True).reshape(states.shape)
+        after = with_detector_memory(sets, afterpulse=self._afterpulse).reshape(states.shape)
+        alone = np.array([_early_alone(clicks) for clicks in range(states.shape[1])])
+        kept = (1 - self._afterpulse) ** alone[:, None, None] * states
+        kept[_DARK_COUNT] += (after - kept).sum(axis=0)
+        return kept
 
     def _arriving(self, port: int, qubit: float, stray: float) -> PacketLaw:
         node = self._nodes[port]

@@ -17,6 +17,7 @@ from qnetsim.network import Network
 from qnetsim.protocols.diqkd import DIQKD, FRAMES, PartyProcess
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
+from qnetsim.protocols.session import memory_faults
 from qnetsim.result import Heralds, Result
 from qnetsim.spec import LONGEST_RUN_S, shown, suggestion
 from qnetsim.timeline import HostedTimeline, Timeline
@@ -66,6 +67,10 @@ class Simulation:
             *_argument_faults(seed, resolution, tick_s, max_rounds),
             *protocol_faults(protocol, {k: v.nodes for k, v in network.links.items()}),
         ]
+        if not faults:
+            station = network.links[protocol.link].station
+            arms, spec = network.arms(protocol.link), network.stations[station]
+            faults += memory_faults(arms, spec, f"stations.{station}")
         if faults:
             raise InvalidInputError(faults)
         self.network = network

@@ -121,6 +121,8 @@ class BellStation(Spec):
             yield "accept: a midpoint source makes 'psi+'"
         if self.detector.number_resolving and self.blind_late:
             yield "detector.number_resolving: not modelled with a dead time beyond the late bin"
+        if self.detector.number_resolving and self.detector.afterpulse_probability:
+            yield "detector.number_resolving: not modelled with afterpulses"
         unknown = [name for name in self.absent_detectors if name not in self.detectors]
         if unknown:
             yield f"absent_detectors: {unknown[0]!r} is none of {', '.join(self.detectors)}"
