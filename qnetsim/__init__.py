@@ -12,12 +12,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from qnetsim.channels.classical import ClassicalChannel
+    from qnetsim.channels.converter import Converter
     from qnetsim.channels.fibre import Fibre
+    from qnetsim.channels.free_space import FreeSpace
     from qnetsim.errors import InvalidInputError, QnetsimError, SimulationError
     from qnetsim.network import Link, Network
-    from qnetsim.nodes.bsm import BellStation
+    from qnetsim.nodes.bsm import BellStation, MidpointSource
+    from qnetsim.nodes.cavity import Cavity
     from qnetsim.nodes.detector import Detector
-    from qnetsim.nodes.memory import Cooling, MemoryNode, Readout, Trap
+    from qnetsim.nodes.memory import Cooling, MemoryNode, Readout, Recalibration, Trap
     from qnetsim.protocols.diqkd import DIQKD, Party
     from qnetsim.result import Result
     from qnetsim.scenario import Scenario
@@ -27,18 +30,23 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BellStation": "nodes.bsm",
+    "Cavity": "nodes.cavity",
     "ClassicalChannel": "channels.classical",
+    "Converter": "channels.converter",
     "Cooling": "nodes.memory",
     "DIQKD": "protocols.diqkd",
     "Detector": "nodes.detector",
     "Fibre": "channels.fibre",
+    "FreeSpace": "channels.free_space",
     "InvalidInputError": "errors",
     "Link": "network",
     "MemoryNode": "nodes.memory",
+    "MidpointSource": "nodes.bsm",
     "Network": "network",
     "Party": "protocols.diqkd",
     "QnetsimError": "errors",
     "Readout": "nodes.memory",
+    "Recalibration": "nodes.memory",
     "Result": "result",
     "Scenario": "scenario",
     "Simulation": "simulation",
@@ -52,17 +60,22 @@ _HOMES = {
 __all__ = [
     "DIQKD",
     "BellStation",
+    "Cavity",
     "ClassicalChannel",
+    "Converter",
     "Cooling",
     "Detector",
     "Fibre",
+    "FreeSpace",
     "InvalidInputError",
     "Link",
     "MemoryNode",
+    "MidpointSource",
     "Network",
     "Party",
     "QnetsimError",
     "Readout",
+    "Recalibration",
     "Result",
     "Scenario",
     "Simulation",

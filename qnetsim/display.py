@@ -40,6 +40,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("attempts", "attempts", "d"),
     ("heralds", "heralds", "d"),
     ("herald_rate_hz", "heralds a second", ".5g"),
+    ("wait_s", "wait for a herald (s)", ".4g"),
     ("herald_probability", "heralds an attempt", ".4g"),
     ("attempting", "duty cycle", ".4f"),
     ("rounds", "rounds", "d"),

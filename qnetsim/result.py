@@ -161,6 +161,15 @@ class Result:
         )
 
     @cached_property
+    def wait_s(self) -> bell_test.Estimate | None:
+        """Mean time from one herald to the next, or ``None`` with fewer than two."""
+        gaps_s = np.diff(self.heralds.time_ps) / PS_PER_S
+        if not len(gaps_s):
+            return None
+        stderr = float(np.std(gaps_s)) / math.sqrt(len(gaps_s))
+        return bell_test.Estimate(float(np.mean(gaps_s)), stderr, len(gaps_s))
+
+    @cached_property
     def heralded_fidelity(self) -> bell_test.Estimate | None:
         """Mean fidelity, right after a herald, with the Bell state that it names."""
         heralds = self.heralds
@@ -222,6 +231,7 @@ class Result:
             "heralds_by_cause": self._heralds_by_cause(),
         }
         heralded = link.heralded_fidelity if link else None
+        figures |= _figure("wait_s", self.wait_s, 1 / herald_rate if herald_rate else None)
         figures |= _figure("heralded_fidelity", self.heralded_fidelity, heralded)
         figures |= _figure("chsh_s", self.chsh, expected.chsh_s if expected else None)
         figures |= _figure("qber", self.qber, _mean_qber(expected))
