@@ -23,6 +23,7 @@ from qnetsim.result import key_rate
 from qnetsim.spec import Spec
 
 _LIFETIMES = 60.0
+_ROUNDING = 1e-12
 _ONE_PAIR = {"pair_probability": 1.0, "two_pairs_probability": 0.0}
 
 
@@ -53,7 +54,8 @@ class Item(NamedTuple):
         part: where it stands.
         what: what it is.
         kind: ``loss`` or ``noise``.
-        factor: what of the photons, or of their coherence, it leaves.
+        factor: what it leaves of a node's photons, at the station of the coincidences (of the
+            photons where one heralds), or of the coherence.
         without: what the link would yield if it were perfect.
     """
 
@@ -213,14 +215,16 @@ def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
     name = network.links[link].station
     station = network.stations[name]
     detector = station.detector
-    yield _Fault(
-        "stations", name, "detectors", "loss", detector.efficiency,
-        {"detector": detector.model_copy(update={"efficiency": 1.0})},
-    )  # fmt: skip
-    arms = network.arms(link)
-    accepted = math.prod(timing_of(arms, station).acceptances)
-    yield _Fault("stations", name, "time window, of two photons", "loss", accepted,
-                 _open_window(network, link))  # fmt: skip
+    acceptances = timing_of(network.arms(link), station).acceptances
+    if station.measurement == "single-photon":
+        clicks, accepted = detector.efficiency, sum(acceptances) / 2
+    else:
+        clicks, accepted = detector.efficiency**2, math.prod(acceptances)
+    if clicks < 1:
+        perfect = {"detector": detector.model_copy(update={"efficiency": 1.0})}
+        yield _Fault("stations", name, "detectors", "loss", clicks, perfect)
+    if accepted < 1 - _ROUNDING:
+        yield _Fault("stations", name, "time window", "loss", accepted, _open_window(network, link))
     if station.source is not None:
         yield _Fault("stations", name, "pairs of the source", "loss",
                      station.source.pair_probability,

@@ -48,6 +48,8 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("qber", "error rate Q", ".4f"),
     ("qber_0", "  first key pair", ".4f"),
     ("qber_1", "  second key pair", ".4f"),
+    ("kept_key_rounds", "key rounds kept, p_V", ".6f"),
+    ("conditional_entropy_bits", "H(A|B) of kept key rounds", ".6f"),
     ("heralded_fidelity", "fidelity at herald", ".4f"),
     ("state_fidelity", "fidelity at readout", ".4f"),
     ("published_formula_fidelity", "F from visibilities", ".4f"),
@@ -66,21 +68,21 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
     return [
         _figures(summary, published),
         _correlators(summary["correlators"], published),
-        _causes(summary["heralds_by_cause"], summary["heralds"]),
+        _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
         _activities(summary["duty_cycle"]["nodes"]),
     ]
 
 
 def _figures(summary: Mapping[str, Any], published: Mapping[str, Published]) -> Section:
-    attempts = summary["attempts"]
+    attempts, heralds = summary["attempts"], summary["heralds"]
     figures = {
         **summary,
         "attempting": summary["duty_cycle"]["attempting"],
         "expected_attempting": summary["expected_duty_cycle"],
-        "herald_probability": summary["heralds"] / attempts if attempts else None,
+        "herald_probability": heralds / attempts if attempts and heralds is not None else None,
         # What is modelled and not observed stands in the closed form's column.
-        "expected_state_fidelity": summary["state_fidelity"],
-        "expected_published_formula_fidelity": summary["published_formula_fidelity"],
+        "expected_state_fidelity": summary.get("state_fidelity"),
+        "expected_published_formula_fidelity": summary.get("published_formula_fidelity"),
         "state_fidelity": None,
         "published_formula_fidelity": None,
     }

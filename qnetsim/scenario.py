@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from qnetsim import scenario_file
 from qnetsim.arm import light_faults
 from qnetsim.budget import Budget, budget_of
 from qnetsim.channels.classical import ClassicalChannel
@@ -23,29 +22,21 @@ from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.network import Link, Network, link_faults
 from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.memory import MemoryNode
+from qnetsim.photonic_scenario import MARK, PhotonicScenario
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.result import Result
+from qnetsim.scenario_file import PublishedFigure, RunSeconds, SettingPair, Text
 from qnetsim.simulation import Report, Simulation, protocol_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
     Name,
-    NonNegative,
     PositiveInteger,
     Spec,
     described,
-    dotted,
     faults_of,
-    keys_at,
-    shown,
     suggestion,
-    within,
 )
 from qnetsim.trace import Trace
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
-RunSeconds = Annotated[float, AfterValidator(within(1e-12, LONGEST_RUN_S))]
-Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]
 
 
 class Run(Spec):
@@ -94,14 +85,6 @@ class ClassicalRoute(ClassicalChannel):
     station: Name
 
 
-class PublishedFigure(Spec):
-    """What a publication says, shown beside what is simulated and used for nothing else."""
-
-    value: Figure
-    stderr: NonNegative | None = described("printed standard error", default=None)
-    source: Text = described("where it stands")
-
-
 class ScenarioModel(Spec):
     """A scenario file."""
 
@@ -136,6 +119,9 @@ class Scenario:
         InvalidInputError: something is wrong with it; lists every fault.
     """
 
+    counted = "heralds"
+    """What its progress counts."""
+
     def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
         faults = []
         try:
@@ -159,15 +145,7 @@ class Scenario:
         Raises:
             InvalidInputError: the file cannot be read or something is wrong with it.
         """
-        data = _read(Path(path))
-        faults = [fault for text in settings for fault in _change(data, text)]
-        try:
-            scenario = cls(data)
-        except InvalidInputError as error:
-            faults += error.faults
-        if faults:
-            raise InvalidInputError(faults, str(path))
-        return scenario
+        return scenario_file.load(cls, ScenarioModel, path, settings)
 
     def network(self) -> Network:
         """Returns the scenario's network."""
@@ -202,6 +180,11 @@ class Scenario:
         return replace(result, published=self.published())
 
     @property
+    def ends(self) -> tuple[float | None, int | None]:
+        """At what simulated time, in s, and after how many rounds a run ends, as far as set."""
+        return self.model.run.duration_s, self.model.run.max_rounds
+
+    @property
     def horizon_s(self) -> float:
         """How long it runs, in s, over which the closed forms average what drifts."""
         return self.model.run.duration_s or LONGEST_RUN_S
@@ -212,11 +195,25 @@ class Scenario:
 
     def published(self) -> dict[str, Published]:
         """Returns the published figures by the keys of the JSON output."""
-        figures = {
-            **self.model.published,
-            **{f"correlators.{k}": v for k, v in self.model.published_correlators.items()},
-        }
-        return {k: Published(v.value, v.stderr, v.source) for k, v in figures.items()}
+        return scenario_file.published_figures(
+            self.model.published, self.model.published_correlators
+        )
+
+
+def load_scenario(
+    path: str | os.PathLike[str], settings: Iterable[str] = ()
+) -> Scenario | PhotonicScenario:
+    """Reads a scenario file of either kind, as its content says.
+
+    Args:
+        path: a TOML file.
+        settings: changes to it, each ``path.to.parameter=value``.
+
+    Raises:
+        InvalidInputError: the file cannot be read or something is wrong with it.
+    """
+    kind = PhotonicScenario if MARK in scenario_file.read(path) else Scenario
+    return kind.load(path, settings)
 
 
 def _parts(model: ScenarioModel) -> Network:
@@ -247,50 +244,6 @@ def _light_faults(model: ScenarioModel) -> Iterator[Fault]:
             return kind
 
         yield from light_faults(arms, model.stations[link.station], path_of)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        bound = f"cannot be read: {error.strerror or error}"
-    except (ValueError, RecursionError) as error:  # a ValueError alone: a number of 4301 digits
-        bound = "is not TOML: " + " ".join(str(error).split())
-    raise InvalidInputError([Fault(str(path), "", bound)])
-
-
-def _change(data: dict[str, Any], text: str) -> Iterator[Fault]:
-    """Sets one parameter of a parsed file, or yields why it cannot be set."""
-    path, equals, value = text.partition("=")
-    parts = path.strip().split(".")
-    if not equals or not all(parts):
-        yield Fault("--set", shown(text), "must read path.to.parameter=value")
-        return
-    place: Any = data
-    for depth, part in enumerate(parts):
-        known: Mapping[str, Any] = {}
-        if isinstance(place, list):
-            known = {str(index): index for index in range(len(place))}
-        elif isinstance(place, dict):
-            known = {key: key for key in [*keys_at(ScenarioModel, parts[:depth]), *place]}
-        if part not in known:
-            where = dotted(parts[: depth + 1])
-            yield Fault(f"--set {where}", "", "unknown path" + suggestion(part, known))
-            return
-        key = known[part]
-        if depth == len(parts) - 1:
-            place[key] = _parsed(value.strip())
-        else:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
-
-
-def _parsed(text: str) -> Any:
-    """Returns a TOML value, or the text itself where it is none."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
 
 
 def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import simpy
 
@@ -14,7 +14,7 @@ from qnetsim import units
 from qnetsim.errors import Fault, InvalidInputError, SimulationError
 from qnetsim.keys.sifting import match_rounds
 from qnetsim.network import Network
-from qnetsim.protocols.diqkd import DIQKD, FRAMES, PartyProcess
+from qnetsim.protocols.diqkd import DIQKD, FRAMES, ChshTerm, KeyPair, PartyProcess
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
 from qnetsim.protocols.session import memory_faults
@@ -189,6 +189,47 @@ def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]
             bound = f"must be the nodes of the link in order, {links[protocol.link]}"
             faults.append(Fault("protocol.parties", shown(nodes), bound))
     counts = [len(party.angles_deg) for party in protocol.parties]
+    first, second = protocol.parties
+    return faults + bell_test_faults(
+        protocol,
+        counts,
+        lambda x, y: first.setting_probability(x) * second.setting_probability(y),
+        sound=not faults,
+    )
+
+
+class TestedKey(Protocol):
+    """The settings of a test and a key, and the bound that joins them."""
+
+    @property
+    def key_pairs(self) -> list[KeyPair]:
+        """The settings (X, Y) whose outcomes are key."""
+
+    @property
+    def chsh_terms(self) -> list[ChshTerm]:
+        """X, Y and sign of each term of S."""
+
+    @property
+    def bound(self) -> str:
+        """``chsh``, ``two-basis`` or ``none``."""
+
+
+def bell_test_faults(
+    protocol: TestedKey,
+    counts: Sequence[int],
+    chance: Callable[[int, int], float],
+    *,
+    sound: bool = True,
+) -> list[Fault]:
+    """Returns what is wrong between a protocol's settings and its bound.
+
+    Args:
+        protocol: the settings and the bound.
+        counts: how many settings either party has.
+        chance: of a pair of settings to be drawn.
+        sound: whether all else is right, so that the bound's demands are worth telling.
+    """
+    faults = []
     settings = [("key_pairs", i, pair) for i, pair in enumerate(protocol.key_pairs)]
     settings += [("chsh_terms", i, term[:2]) for i, term in enumerate(protocol.chsh_terms)]
     for field, index, pair in settings:
@@ -197,14 +238,14 @@ def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]
                 bound = f"must be below the {count} settings of party {party}"
                 path = f"protocol.{field}.{index}.{party}"
                 faults.append(Fault(path, str(setting), bound))
-    pairs_wanted = {"chsh": 1, "two-basis": 2}[protocol.bound]
-    if len(protocol.key_pairs) != pairs_wanted:
+    pairs_wanted = {"chsh": 1, "two-basis": 2}.get(protocol.bound)
+    if pairs_wanted and len(protocol.key_pairs) != pairs_wanted:
         bound = f"must have {pairs_wanted} for the bound '{protocol.bound}'"
         faults.append(Fault("protocol.key_pairs", shown(protocol.key_pairs), bound))
-    return faults or list(_bound_faults(protocol))
+    return faults or (list(_bound_faults(protocol, chance)) if sound else [])
 
 
-def _bound_faults(protocol: DIQKD) -> Iterator[Fault]:
+def _bound_faults(protocol: TestedKey, chance: Callable[[int, int], float]) -> Iterator[Fault]:
     """Yields where the entropy bound would not hold for the settings of test and key."""
     terms, pairs = protocol.chsh_terms, protocol.key_pairs
     tested = [{term[party] for term in terms} for party in (0, 1)]
@@ -220,16 +261,15 @@ def _bound_faults(protocol: DIQKD) -> Iterator[Fault]:
         certified = any(keyed[party] <= tested[party] for party in (0, 1))
     else:
         certified = any(keyed[party] == tested[party] for party in (0, 1))
-    if not certified:
+    if not certified and protocol.bound != "none":
         bound = "must hold, for one party, settings of its CHSH test" + (
             "" if protocol.bound == "chsh" else ": both of them"
         )
         yield Fault("protocol.key_pairs", shown(pairs), bound)
-    first, second = protocol.parties
-    chances = [first.setting_probability(x) * second.setting_probability(y) for x, y in pairs]
+    chances = [chance(x, y) for x, y in pairs]
     if max(chances) - min(chances) > _EQUALLY_OFTEN * max(chances):
         bound = f"must be drawn equally often, to {_EQUALLY_OFTEN:g}: their chances are "
-        bound += ", ".join(f"{chance:g}" for chance in chances)
+        bound += ", ".join(f"{value:g}" for value in chances)
         yield Fault("protocol.key_pairs", shown(pairs), bound)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from qnetsim.files import write_whole
 
 _PS_PER_NS = 1000
 _NS_PER_US = 1000
@@ -64,16 +65,11 @@ class Trace:
         References:
             Trace Event Format, "Complete Events" and "Metadata Events".
         """
-        target, partial = _places(path)
         text = json.dumps({"traceEvents": self._events(), "displayTimeUnit": "ns"})
         data = text.encode()
-        if target.suffix == ".gz":
+        if Path(path).suffix == ".gz":
             data = gzip.compress(data, mtime=0)
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, data)
 
     def _events(self) -> list[dict[str, Any]]:
         tracks = {
@@ -102,18 +98,3 @@ class Trace:
             for start, end, span in ordered
         ]
         return names + spans
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raises OSError where ``Trace.write`` could not write a file, and leaves none behind."""
-    target, partial = _places(path)
-    if target.exists() and not target.is_file():
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    partial.touch()
-    partial.unlink()
-
-
-def _places(path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Returns a file, wherever links lead to, and beside it where it grows until it is whole."""
-    target = Path(os.path.realpath(path))
-    return target, target.with_name(f".{target.name}.partial")

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnetsim import Scenario, Trace
-from qnetsim.trace import check_writable
+from qnetsim.files import check_writable
 
 QUICK = ["nodes.alice.collection_efficiency=0.3", "nodes.bob.collection_efficiency=0.3"]
 QUICK += ["nodes.alice.trap.loading_mean_s=0.01", "nodes.bob.trap.loading_mean_s=0.01"]

@@ -15,6 +15,7 @@ import qnetsim
 
 if TYPE_CHECKING:
     from qnetsim.errors import Fault
+    from qnetsim.photonic_scenario import PhotonicScenario
     from qnetsim.scenario import Scenario
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -46,6 +47,20 @@ def seed_option(command: Command) -> Command:
 
 
 def load(scenario: Path, settings: tuple[str, ...], output: Path | None, option: str) -> Scenario:
+    """Returns a scenario of memories; see ``load_any``."""
+    from qnetsim.errors import Fault
+    from qnetsim.scenario import Scenario
+
+    loaded = load_any(scenario, settings, output, option)
+    if not isinstance(loaded, Scenario):
+        bound = "describes a photonic link: this command is for links of memories only"
+        raise qnetsim.InvalidInputError([Fault(str(scenario), "", bound)])
+    return loaded
+
+
+def load_any(
+    scenario: Path, settings: tuple[str, ...], output: Path | None, option: str
+) -> Scenario | PhotonicScenario:
     """Returns a scenario, or raises every fault in it and in where the output goes.
 
     Args:
@@ -54,11 +69,11 @@ def load(scenario: Path, settings: tuple[str, ...], output: Path | None, option:
         output: a file to be written later, or ``None``.
         option: what messages call it.
     """
-    from qnetsim.scenario import Scenario
+    from qnetsim.scenario import load_scenario
 
     faults = [] if output is None else _output_faults(output, option)
     try:
-        loaded = Scenario.load(scenario, settings)
+        loaded = load_scenario(scenario, settings)
     except qnetsim.InvalidInputError as error:
         raise qnetsim.InvalidInputError([*error.faults, *faults], error.source) from None
     if faults:
@@ -69,7 +84,7 @@ def load(scenario: Path, settings: tuple[str, ...], output: Path | None, option:
 def _output_faults(path: Path, option: str) -> list[Fault]:
     """Returns why a file could not be written, before any work is done."""
     from qnetsim.errors import Fault
-    from qnetsim.trace import check_writable
+    from qnetsim.files import check_writable
 
     try:
         check_writable(path)

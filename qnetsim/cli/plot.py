@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,13 +64,17 @@ def plot(
     **amounts: int,
 ) -> None:
     """Draw a SCENARIO's link."""
+    from qnetsim.files import write_whole
+
     loaded = load(scenario, settings, output, "--output")
     _check_format(output)
     if what == "rate":
         figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
     else:
         figure, complete = _still(loaded, what, amounts["attempts"]), True
-    figure.savefig(output, dpi=130)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=output.suffix[1:].lower(), dpi=130)
+    write_whole(output, picture.getvalue())
     if not complete:
         sys.exit(INTERRUPTED)
 

@@ -13,13 +13,14 @@ import click
 from qnetsim.cli.common import (
     INTERRUPTED,
     interruptible,
-    load,
+    load_any,
     print_tables,
     scenario_options,
     seed_option,
 )
 
 if TYPE_CHECKING:
+    from qnetsim.photonic_scenario import PhotonicScenario
     from qnetsim.scenario import Scenario
 
 _PLAIN_PROGRESS_EVERY_S = 30.0
@@ -45,7 +46,7 @@ def run(
     """
     from qnetsim.trace import Trace
 
-    loaded = load(scenario, settings, trace_path, "--trace")
+    loaded = load_any(scenario, settings, trace_path, "--trace")
     trace = Trace() if trace_path is not None else None
     with interruptible() as interrupted, _Progress(loaded, interrupted) as progress:
         result = loaded.run(seed, trace, progress)
@@ -62,13 +63,13 @@ def run(
 class _Progress:
     """Shows how far a run is: a live line on a terminal, else a plain line every 30 s.
 
-    It is called with the simulated time in s and the heralds, and says whether to go on.
+    It is called with the simulated time in s and the heralds (or rounds), and says whether to go
+    on.
     """
 
-    def __init__(self, scenario: Scenario, interrupted: list[int]) -> None:
-        run = scenario.model.run
-        self._duration_s = run.duration_s
-        self._rounds = run.max_rounds
+    def __init__(self, scenario: Scenario | PhotonicScenario, interrupted: list[int]) -> None:
+        self._duration_s, self._rounds = scenario.ends
+        self._counted = scenario.counted
         self._interrupted = interrupted
         self._live = sys.stderr.isatty()
         self._every_s = _LIVE_PROGRESS_EVERY_S if self._live else _PLAIN_PROGRESS_EVERY_S
@@ -100,4 +101,4 @@ class _Progress:
             shares.append(heralds / self._rounds)
         share = max(shares)
         left = f", {wall_s / share - wall_s:.0f} s left" if share > 0 else ""
-        return f"{share:6.1%}  {sim_time_s:.6g} s simulated, {heralds} heralds{left}"
+        return f"{share:6.1%}  {sim_time_s:.6g} s simulated, {heralds} {self._counted}{left}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+_BRIEF = 1e-5
+"""A pulse so much shorter than the jitter is an instant, to 1e-12."""
+
 
 def pulse_acceptance(pulse_s: float, jitter_s: float, start_s: float, length_s: float) -> float:
     r"""Returns the chance that a photon emitted during the pulse clicks in a time window.
@@ -28,9 +31,11 @@ def pulse_acceptance(pulse_s: float, jitter_s: float, start_s: float, length_s: 
 
 
 def _clicked_by(time_s: float, pulse_s: float, jitter_s: float) -> float:
-    if pulse_s == 0:
-        return _normal_cdf(time_s, jitter_s)
-    return (_normal_ramp(time_s, jitter_s) - _normal_ramp(time_s - pulse_s, jitter_s)) / pulse_s
+    if pulse_s < _BRIEF * jitter_s or pulse_s == 0:
+        return _normal_cdf(time_s - pulse_s / 2, jitter_s)
+    sharp = min(max(time_s / pulse_s, 0.0), 1.0)
+    blur = _blur(time_s, jitter_s) - _blur(time_s - pulse_s, jitter_s)
+    return sharp + blur / pulse_s
 
 
 def _normal_cdf(time_s: float, jitter_s: float) -> float:
@@ -39,9 +44,10 @@ def _normal_cdf(time_s: float, jitter_s: float) -> float:
     return math.erfc(-time_s / (jitter_s * math.sqrt(2))) / 2
 
 
-def _normal_ramp(time_s: float, jitter_s: float) -> float:
-    """The integral K of the normal distribution function."""
+def _blur(time_s: float, jitter_s: float) -> float:
+    """Returns K(t) - max(t, 0): what jitter adds to the integral of a step."""
     if jitter_s == 0:
-        return max(time_s, 0.0)
-    density = math.exp(-((time_s / jitter_s) ** 2) / 2) / math.sqrt(2 * math.pi)
-    return time_s * _normal_cdf(time_s, jitter_s) + jitter_s * density
+        return 0.0
+    score = abs(time_s / jitter_s)
+    density = math.exp(-score * score / 2) / math.sqrt(2 * math.pi)
+    return jitter_s * density - abs(time_s) * math.erfc(score / math.sqrt(2)) / 2

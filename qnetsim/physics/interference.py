@@ -221,16 +221,21 @@ def _with_stray(states: Real, efficiency: float, number_resolving: bool, dead: i
     """Returns the states once a stray photon has fallen on a random detector."""
     lit = (1 - efficiency) * states
     again = DISCARDED if number_resolving else 0
-    for clicks in range(states.shape[1]):
-        for d in range(len(DETECTORS)):
-            part = efficiency / len(DETECTORS) * states[:, clicks]
-            if dead >> d & 1:
-                lit[:, clicks] += part
-            elif clicks >> d & 1:
-                lit[:, clicks | again] += part
-            else:
-                lit[_SECOND_EMISSION, clicks | 1 << d] += part.sum(axis=0)
+    for clicks, d in product(_click_sets(states), range(len(DETECTORS))):
+        part = efficiency / len(DETECTORS) * states[:, clicks]
+        if dead >> d & 1:
+            lit[:, clicks] += part
+        elif clicks >> d & 1:
+            lit[:, clicks | again] += part
+        else:
+            lit[_SECOND_EMISSION, clicks | 1 << d] += part.sum(axis=0)
     return lit
+
+
+def _click_sets(states: Real) -> list[int]:
+    """Returns the click sets that occur."""
+    sets: list[int] = np.flatnonzero(states.any(axis=(0, 2, 3))).tolist()
+    return sets
 
 
 def _with_dark_counts(
@@ -241,7 +246,7 @@ def _with_dark_counts(
     ``kept`` is the chance that a coincidence with none, one, two dark counts is kept.
     """
     lit = np.zeros_like(states)
-    for clicks, dark in product(range(states.shape[1]), range(N_CLICK_SETS)):
+    for clicks, dark in product(_click_sets(states), range(N_CLICK_SETS)):
         fresh = dark & ~clicks
         if dark & dead or (dark != fresh and not number_resolving):
             continue

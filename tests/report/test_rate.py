@@ -1,0 +1,107 @@
+"""Rate against distance: the closed form, simulated points and the two limits."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+import qnetsim as qn
+from qnetsim.report.rate import default_lengths_m, draw_rates, rate_at, simulate_rates, stretched
+from qnetsim.scenario import Scenario
+
+
+def ideal(length_m: float) -> qn.Network:
+    net = qn.Network()
+    net.add(
+        "bsm",
+        qn.BellStation(
+            detector=qn.Detector(efficiency=1.0, dark_count_rate_hz=0.0),
+            window_start_s=0.0,
+            window_length_s=1e-9,
+            photon_overlap=1.0,
+            accept=["psi+", "psi-"],
+        ),
+    )
+    for name in ("alice", "bob"):
+        net.add(
+            name,
+            qn.MemoryNode(
+                excitation_probability=1.0,
+                collection_efficiency=1.0,
+                photon_lifetime_s=1e-12,
+                readout=qn.Readout(duration_s=0.0),
+            ),
+        )
+        net.connect(name, "bsm", qn.Fibre(length_m=length_m / 2, attenuation_db_per_km=0.2))
+        net.connect(name, "bsm", qn.ClassicalChannel(length_m=length_m / 2))
+    net.link("main", ("alice", "bob"), "bsm")
+    return net
+
+
+@pytest.mark.parametrize(("km", "rate_hz"), [(50, 204.0), (100, 10.2)])
+def test_the_limit_of_event_ready_links_is_half_the_transmission_a_round_trip(
+    km: float, rate_hz: float
+) -> None:
+    point = rate_at(ideal(1000 * km), "main", 1000 * km, 1.0)
+    light_m_per_s = 299792458 / 1.468
+    by_hand = 10 ** (-0.02 * km) / 2 * light_m_per_s / (1000 * km)
+    assert point.event_ready_hz == pytest.approx(by_hand, rel=1e-9)
+    assert point.event_ready_hz == pytest.approx(rate_hz, rel=2e-3)
+    # Of perfect parts, a link still spends a message there and back on each round.
+    assert 0.95 * point.event_ready_hz < point.herald_rate_hz < point.event_ready_hz
+
+
+def test_the_repeaterless_bound_is_one_bit_an_attempt_at_half_transmission() -> None:
+    length_m = 10 * math.log10(2) / 0.2 * 1000
+    point = rate_at(ideal(length_m), "main", length_m, 1.0)
+    attempts_hz = 299792458 / 1.468 / length_m
+    assert point.repeaterless_hz == pytest.approx(attempts_hz, rel=1e-6)
+
+
+def test_stretching_is_what_setting_the_lengths_does(munich: Path) -> None:
+    scenario = Scenario.load(munich)
+    lengths = ["fibres.bob_bsm.length_m=2100.0", "classical.bob_bsm.length_m=2100.0"]
+    set_by_hand = Scenario.load(munich, lengths)
+    one = rate_at(scenario.network(), "main", 2100.0, 1.0)
+    other = rate_at(set_by_hand.network(), "main", 2100.0, 1.0)
+    assert one == other
+
+
+def test_a_link_without_a_length_grows_from_its_middle() -> None:
+    longer = stretched(ideal(0.0), "main", 800.0)
+    assert [arm.channel.length_m for arm in longer.arms("main")] == [400.0, 400.0]
+
+
+def test_simulated_points_agree_with_the_closed_form(
+    small_network: qn.Network, protocol: qn.DIQKD
+) -> None:
+    lengths = default_lengths_m(small_network, "main", 3)
+    points = simulate_rates(small_network, protocol, lengths, seed=4, heralds=2000)
+    assert [point.length_m for point in points] == lengths
+    for point in points:
+        expected = rate_at(small_network, "main", point.length_m, 1.0).herald_rate_hz
+        # 5.2 standard errors on three points: a false alarm below 1e-6.
+        assert abs(point.herald_rate_hz - expected) < 5.2 * point.stderr_hz
+
+
+def test_an_interrupted_series_keeps_the_points_it_has(
+    small_network: qn.Network, protocol: qn.DIQKD
+) -> None:
+    points = simulate_rates(
+        small_network, protocol, [100.0, 200.0, 300.0], seed=4, heralds=500,
+        report=lambda done: done < 1,
+    )  # fmt: skip
+    assert [point.length_m for point in points] == [100.0]
+
+
+def test_the_picture_shows_what_its_legend_says(
+    small_network: qn.Network, protocol: qn.DIQKD
+) -> None:
+    lengths = [100.0, 1000.0, 10000.0]
+    curve = [rate_at(small_network, "main", length, 1.0) for length in lengths]
+    points = simulate_rates(small_network, protocol, lengths[:1], seed=4, heralds=50)
+    figure = draw_rates("a link", curve, points, (450.0, 3.0))
+    (axes,) = figure.axes
+    labels = axes.get_legend_handles_labels()[1]
+    assert {"closed form", "simulated", "published"} < set(labels)
+    assert list(axes.get_lines()[0].get_xdata()) == [0.1, 1.0, 10.0]
