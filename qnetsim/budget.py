@@ -214,24 +214,26 @@ def _channel_losses(name: str, station: str, network: Network) -> Iterator[_Faul
 def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
     name = network.links[link].station
     station = network.stations[name]
-    detector = station.detector
+    detector, source = station.detector, station.source
+
+    def loss(what: str, factor: float, perfect: dict[str, Any]) -> _Fault:
+        return _Fault("stations", name, what, "loss", factor, perfect)
+
     acceptances = timing_of(network.arms(link), station).acceptances
     if station.measurement == "single-photon":
         clicks, accepted = detector.efficiency, sum(acceptances) / 2
     else:
         clicks, accepted = detector.efficiency**2, math.prod(acceptances)
     if clicks < 1:
-        perfect = {"detector": detector.model_copy(update={"efficiency": 1.0})}
-        yield _Fault("stations", name, "detectors", "loss", clicks, perfect)
+        all_seeing = detector.model_copy(update={"efficiency": 1.0})
+        yield loss("detectors", clicks, {"detector": all_seeing})
     if accepted < 1 - _ROUNDING:
-        yield _Fault("stations", name, "time window", "loss", accepted, _open_window(network, link))
-    if station.source is not None:
-        yield _Fault("stations", name, "pairs of the source", "loss",
-                     station.source.pair_probability,
-                     {"source": station.source.model_copy(update=_ONE_PAIR)})  # fmt: skip
-    elif len(set(station.accept)) < 2:
-        yield _Fault("stations", name, "Bell states accepted", "loss", 0.5,
-                     {"accept": ["psi+", "psi-"]})  # fmt: skip
+        yield loss("time window", accepted, _open_window(network, link))
+    if source is not None and source.pair_probability < 1:
+        on_demand = source.model_copy(update=_ONE_PAIR)
+        yield loss("pairs of the source", source.pair_probability, {"source": on_demand})
+    if source is None and len(set(station.accept)) < 2 and not station.blind_late:
+        yield loss("Bell states accepted", 0.5, {"accept": ["psi+", "psi-"]})
 
 
 def _open_window(network: Network, link: str) -> dict[str, Any]:
@@ -244,9 +246,13 @@ def _open_window(network: Network, link: str) -> dict[str, Any]:
         lifetimes = [station.source.photon_lifetime_s]
     start_s = min(station.window_start_s, -margin_s - abs(station.arrival_mismatch_s))
     length_s = max(station.window_length_s, _LIFETIMES * max(lifetimes) + 2 * margin_s - start_s)
-    longer = length_s / station.window_length_s
+    shorter = station.window_length_s / length_s
     ends_later_s = start_s + length_s - station.window_start_s - station.window_length_s
-    rarer = {"dark_count_rate_hz": detector.dark_count_rate_hz / longer}
+    # The noise photons of converters stay as they are, so the dark counts make up for them too.
+    arms = network.arms(link)
+    light_hz = detector.efficiency * sum(arm.noise_rate_hz for arm in arms) / len(station.detectors)
+    counts_hz = (detector.dark_count_rate_hz + light_hz) * shorter - light_hz
+    rarer = {"dark_count_rate_hz": counts_hz}
     return {
         "window_start_s": start_s,
         "window_length_s": length_s,
@@ -258,59 +264,64 @@ def _open_window(network: Network, link: str) -> dict[str, Any]:
 def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
     name = network.links[link].station
     station, arms = network.stations[name], network.arms(link)
-    detector = station.detector
-    factors = overlap_of(arms, station)
-    if factors.get("modes", 1.0) < 1:
-        yield _Fault("stations", name, "overlap of modes", "noise", factors["modes"],
-                     {"photon_overlap": 1.0})  # fmt: skip
+    detector, window_s = station.detector, station.window_length_s
+
+    def noise(what: str, factor: float, perfect: dict[str, Any]) -> _Fault:
+        return _Fault("stations", name, what, "noise", factor, perfect)
+
+    modes = overlap_of(arms, station).get("modes", 1.0)
+    if modes < 1:
+        yield noise("overlap of modes", modes, {"photon_overlap": 1.0})
     if station.phase_noise_rad:
         left = math.exp(-(station.phase_noise_rad**2) / 2)
-        yield _Fault("stations", name, "phase noise", "noise", left, {"phase_noise_rad": 0.0})
-    if detector.dark_count_rate_hz:
-        alone = detector.dark_probability(station.window_length_s)
-        yield _Fault("stations", name, "dark counts", "noise", 1 - alone,
-                     {"detector": detector.model_copy(update={"dark_count_rate_hz": 0.0})},
-                     )  # fmt: skip
+        yield noise("phase noise", left, {"phase_noise_rad": 0.0})
+    dark = detector.dark_probability(window_s)
+    if dark:
+        quiet = detector.model_copy(update={"dark_count_rate_hz": 0.0})
+        yield noise("dark counts", 1 - dark, {"detector": quiet})
+    if detector.afterpulse_probability:
+        once = detector.model_copy(update={"afterpulse_probability": 0.0})
+        yield noise("afterpulses", 1 - detector.afterpulse_probability, {"detector": once})
+    converted = dark_probability(arms, station) - dark
     for arm in arms:
         if arm.noise_rate_hz:
-            quiet = dark_probability(arms, station) - detector.dark_probability(
-                station.window_length_s
-            )
-            yield _Fault("converters", arm.name, "conversion noise", "noise", 1 - quiet,
-                         {"noise_rate_hz": 0.0})  # fmt: skip
+            silent = {"noise_rate_hz": 0.0}
+            yield _Fault("converters", arm.name, "noise", "noise", 1 - converted, silent)
 
 
 def _memory_noises(network: Network, link: str, index: int, name: str) -> Iterator[_Fault]:
     node = network.nodes[name]
+    station, arms = network.station_of(link), network.arms(link)
+    channel = arms[index].channel
+
+    def noise(what: str, factor: float, **perfect: Any) -> _Fault:
+        return _Fault("nodes", name, what, "noise", factor, perfect)
+
     yield from _below_one("nodes", name, node, "atom_photon_fidelity", "atom-photon state", "noise")
-    if node.second_emission_probability:
-        yield _Fault("nodes", name, "second emission", "noise",
-                     1 - node.second_emission_probability,
-                     {"second_emission_probability": 0.0})  # fmt: skip
-    for field, what in (("optical_dephasing_hz", "optical dephasing"), ("detuning_hz", "detuning")):
-        if getattr(node, field):
-            station, arms = network.station_of(link), network.arms(link)
-            key = "optical dephasing" if "dephasing" in field else "wave packets"
-            factor = overlap_of(arms, station)[key]
-            yield _Fault("nodes", name, what, "noise", factor, {field: 0.0})
-    arm = network.arms(link)[index]
-    if arm.channel.rotation_deg or arm.channel.rotation_drift_deg_per_hour:
+    twice = node.second_emission_probability
+    if twice:
+        yield noise("second emission", 1 - twice, second_emission_probability=0.0)
+    overlap = overlap_of(arms, station)
+    if node.optical_dephasing_hz:
+        yield noise("optical dephasing", overlap["optical dephasing"], optical_dephasing_hz=0.0)
+    if node.detuning_hz:
+        yield noise("detuning", overlap["wave packets"], detuning_hz=0.0)
+    if channel.rotation_deg or channel.rotation_drift_deg_per_hour:
         still = {"rotation_deg": 0.0, "rotation_drift_deg_per_hour": 0.0}
-        factor = math.cos(arm.channel.rotation_rad(0)) ** 2
-        yield _Fault("fibres", name, "rotation of polarisation", "noise", factor, still)
-    timing = Timing.of(network.arms(link), network.station_of(link))
+        turned = math.cos(channel.rotation_rad(0)) ** 2
+        yield _Fault("fibres", name, "rotation of polarisation", "noise", turned, still)
+    timing = Timing.of(arms, station)
     age_ps = timing.herald_arrival(index) - timing.emissions[index]
     age_s = units.to_seconds(age_ps) + node.readout.delay_s
     if node.t2_s is not None:
         left = remaining_coherence(age_s, node.t2_s, node.t2_exponent)
-        yield _Fault("nodes", name, "dephasing (T2)", "noise", left, {"t2_s": None})
+        yield noise("dephasing (T2)", left, t2_s=None)
     if node.t1_s is not None:
-        yield _Fault("nodes", name, "decay (T1)", "noise", math.exp(-age_s / node.t1_s),
-                     {"t1_s": None})  # fmt: skip
+        yield noise("decay (T1)", math.exp(-age_s / node.t1_s), t1_s=None)
     errors = sum(node.readout_errors)
     if errors:
         faithful = node.readout.model_copy(update={"error_plus": 0.0, "error_minus": 0.0})
-        yield _Fault("nodes", name, "readout", "noise", 1 - errors, {"readout": faithful})
+        yield noise("readout", 1 - errors, readout=faithful)
 
 
 def _below_one(
