@@ -84,6 +84,14 @@ def test_an_open_window_takes_all_photons_and_no_more_dark_counts(budget: Budget
     assert window.without.herald_rate_hz < budget.present.herald_rate_hz / window.factor
 
 
+def test_an_open_window_lets_no_more_conversion_noise_in(munich: Path) -> None:
+    scenario = Scenario.load(munich.parent / "munich_33km.toml")
+    found = scenario.budget()
+    window = item(found, "stations.bsm", "time window")
+    assert window.without.chsh_s > found.present.chsh_s
+    assert window.without.herald_rate_hz < found.present.herald_rate_hz / window.factor
+
+
 def test_a_perfect_link_has_nothing_to_gain(protocol: qn.DIQKD) -> None:
     net = qn.Network()
     net.add(

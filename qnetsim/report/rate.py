@@ -28,15 +28,16 @@ class RatePoint(NamedTuple):
     Attributes:
         length_m: of both its channels together.
         herald_rate_hz: heralds a second in closed form; ``None`` where there is none.
-        event_ready_hz: the limit of a two-photon event-ready link with one pair of slots: every
-            part perfect and no overhead, T/2 heralds for each round trip of light and message.
-        repeaterless_hz: the repeaterless bound, -log2(1 - T) secret bits an attempt, at the
-            rate of the attempts of that limit.
+        event_ready_hz: the limit of such a link with one pair of slots, every part perfect and no
+            overhead: for each round trip of light and message T/2 heralds of two photons, T of a
+            source in the middle. ``None`` where one photon heralds, whose rate has its price in
+            fidelity and goes with the root of T.
+        repeaterless_hz: the repeaterless bound, -log2(1 - T) secret bits for each such round trip.
     """
 
     length_m: float
     herald_rate_hz: float | None
-    event_ready_hz: float
+    event_ready_hz: float | None
     repeaterless_hz: float
 
 
@@ -90,13 +91,15 @@ def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> 
     arms = longer.arms(link)
     expected = link_expectation(longer, link, duration_s)
     passed = math.prod(arm.channel.losses(arm.carried_m).get("attenuation", 1.0) for arm in arms)
-    timing = Timing.of(arms, longer.station_of(link))
-    round_trip_s = units.to_seconds(max(timing.flights) + max(timing.latencies))
+    station = longer.station_of(link)
+    flight = max(arm.channel.delay_ps for arm in arms)
+    round_trip_s = units.to_seconds(flight + max(Timing.of(arms, station).latencies))
     attempts_hz = 1 / round_trip_s
+    heralds = {"single-photon": None, "midpoint": 1.0}.get(station.measurement, 0.5)
     return RatePoint(
         length_m,
         expected.herald_rate_hz if expected else None,
-        attempts_hz * passed / 2,
+        None if heralds is None else attempts_hz * passed * heralds,
         attempts_hz * -math.log1p(-passed) / math.log(2) if passed < 1 else math.inf,
     )
 
@@ -136,10 +139,10 @@ def simulate_rates(
 
 
 def default_lengths_m(network: Network, link: str, points: int) -> list[float]:
-    """Returns lengths from a tenth of the link's own, 100 m or more, to ten times it."""
+    """Returns lengths from a tenth of the link's own to ten times it, which hold 0.1 to 10 km."""
     own = sum(arm.channel.length_m for arm in network.arms(link))
-    centre = max(own, 1000.0)
-    return [float(x) for x in np.geomspace(centre / 10, centre * 10, points)]
+    shortest, longest = min(own or math.inf, 1000.0) / 10, max(own, 1000.0) * 10
+    return [float(x) for x in np.geomspace(max(shortest, 1.0), longest, points)]
 
 
 def draw_rates(
@@ -160,10 +163,13 @@ def draw_rates(
     km = [point.length_m / 1000 for point in curve]
     closed = [point.herald_rate_hz or math.nan for point in curve]
     axes.plot(km, closed, color=CLOSED, lw=1.2, label="closed form")
-    axes.plot(km, [p.event_ready_hz for p in curve], "--", color=LIMIT, lw=1.2,
-              label="limit of event-ready links, one pair of slots")  # fmt: skip
-    axes.plot(km, [p.repeaterless_hz for p in curve], ":", color=LIMIT, lw=1.2,
-              label="repeaterless bound at its attempt rate (bits/s)")  # fmt: skip
+    limits = [p.event_ready_hz for p in curve if p.event_ready_hz is not None]
+    bounds = [p.repeaterless_hz for p in curve]
+    if limits:
+        label = "limit of event-ready links, one pair of slots"
+        axes.plot(km, limits, "--", color=LIMIT, lw=1.2, label=label)
+    label = "repeaterless bound, once a round trip (bits/s)"
+    axes.plot(km, bounds, ":", color=LIMIT, lw=1.2, label=label)
     axes.errorbar(
         [point.length_m / 1000 for point in simulated],
         [point.herald_rate_hz for point in simulated],
@@ -174,7 +180,7 @@ def draw_rates(
         axes.plot(here[0] / 1000, here[1], "D", color=PUBLISHED, ms=6, label="published")
     axes.set(xscale="log", yscale="log", xlabel="fibre in all (km)", ylabel="heralds a second")
     lowest = min([y for y in closed if y > 0] + [p.herald_rate_hz for p in simulated], default=1e-3)
-    highest = max([p.event_ready_hz for p in curve], default=1.0)
+    highest = max(y for y in [*limits, *bounds, 1.0] if math.isfinite(y))
     axes.set_ylim(max(lowest, highest * 1e-15) / 3, highest * 10)
     axes.set_title(title, fontsize="medium", loc="left")
     axes.legend(frameon=False, fontsize="small")
