@@ -113,8 +113,7 @@ def _encoding_faults(arm: Arm, station: BellStation, path_of: PathOf) -> Iterato
     if encoding != wanted:
         path = path_of("nodes", arm.name) + ".encoding"
         yield Fault(path, repr(encoding), f"must be {wanted!r}, which its station measures")
-    turns = arm.channel.rotation_deg or arm.channel.rotation_drift_deg_per_hour
-    if turns and wanted not in ("polarisation", "absorbing"):
+    if arm.channel.rotates and wanted not in ("polarisation", "absorbing"):
         bound = f"a rotation of polarisation is not modelled for a {wanted} qubit"
         yield Fault(path_of("fibres", arm.name), "", bound)
 

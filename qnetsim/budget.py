@@ -310,6 +310,10 @@ def _memory_noises(network: Network, link: str, index: int, name: str) -> Iterat
         still = {"rotation_deg": 0.0, "rotation_drift_deg_per_hour": 0.0}
         turned = math.cos(channel.rotation_rad(0)) ** 2
         yield _Fault("fibres", name, "rotation of polarisation", "noise", turned, still)
+    if channel.rotation_jitter_deg:
+        steady = {"rotation_jitter_deg": 0.0}
+        left = channel.rotation_coherence
+        yield _Fault("fibres", name, "mixing of polarisation", "noise", left, steady)
     timing = Timing.of(arms, station)
     age_ps = timing.herald_arrival(index) - timing.emissions[index]
     age_s = units.to_seconds(age_ps) + node.readout.delay_s

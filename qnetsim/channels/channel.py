@@ -12,6 +12,7 @@ from qnetsim.spec import Decibels, GroupIndex, Metres, NonNegative, Spec, descri
 
 RealignSeconds = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
 Degrees = Annotated[float, AfterValidator(within(-180, 180))]
+Jitter = Annotated[float, AfterValidator(within(0, 180))]
 RotationDrift = Annotated[float, AfterValidator(within(-1e6, 1e6))]
 
 
@@ -29,6 +30,9 @@ class PhotonChannel(Spec):
     )
     rotation_deg: Degrees = described(
         "angle by which it turns a linear polarisation when just compensated", default=0.0
+    )
+    rotation_jitter_deg: Jitter = described(
+        "standard deviation of that angle from photon to photon: polarisation mixing", default=0.0
     )
     rotation_drift_deg_per_hour: RotationDrift = described("how fast that angle grows", default=0.0)
     recompensate_every_s: RealignSeconds | None = described(
@@ -64,6 +68,16 @@ class PhotonChannel(Spec):
             return units.NEVER_PS
         every = units.to_ps(self.realign_every_s)
         return time_ps - time_ps % every + every
+
+    @property
+    def rotation_coherence(self) -> float:
+        """What jitter of sigma leaves of a linear polarisation: the mean of cos 2 theta."""
+        return math.exp(-2 * math.radians(self.rotation_jitter_deg) ** 2)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether it turns polarisations at all."""
+        return any((self.rotation_deg, self.rotation_jitter_deg, self.rotation_drift_deg_per_hour))
 
     @property
     def drifts(self) -> bool:

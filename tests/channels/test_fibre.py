@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import qnetsim as qn
 from qnetsim import units
+from qnetsim.physics.noise import dephase, rotate
+from qnetsim.physics.states import bell_state
 
 HOUR = 3600 * units.PS_PER_S
 
@@ -53,3 +56,22 @@ def test_a_message_takes_the_cable_and_the_electronics() -> None:
 def test_insertion_loss_adds_in_decibels() -> None:
     fibre = qn.Fibre(length_m=1000.0, attenuation_db_per_km=1.0, insertion_loss_db=2.0)
     assert -10 * math.log10(math.prod(fibre.losses(None).values())) == pytest.approx(3)
+
+
+def test_a_rotation_that_jitters_dephases_about_the_axis_of_rotation() -> None:
+    fibre = qn.Fibre(length_m=1.0, attenuation_db_per_km=0.0, rotation_jitter_deg=12.0)
+    state = bell_state("psi+")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    turned = [rotate(state, 1, angle) for angle in np.radians(12.0) * nodes]
+    mean = np.tensordot(weights / weights.sum(), turned, axes=1)
+    assert np.allclose(mean, dephase(state, 1, fibre.rotation_coherence, "y"), atol=1e-14)
+
+
+def test_a_rotation_grows_until_it_is_recompensated() -> None:
+    fibre = qn.Fibre(
+        length_m=1.0, attenuation_db_per_km=0.0, rotation_deg=1.0,
+        rotation_drift_deg_per_hour=10.0, recompensate_every_s=7200.0,
+    )  # fmt: skip
+    assert math.degrees(fibre.rotation_rad(HOUR)) == pytest.approx(11)
+    assert math.degrees(fibre.rotation_rad(2 * HOUR)) == pytest.approx(1)
+    assert fibre.drifts
