@@ -27,6 +27,8 @@ MUNICH_S = 270_000.0
 HERALDS = 20_000
 ATTEMPTS = 100_000
 QUIET_ATTEMPTS = 30_000
+ROUNDS_PER_SETTING = 10_000_000
+PULSES = 50_000_000
 
 Report = dict[str, Any]
 
@@ -71,6 +73,31 @@ def attempts() -> Report:
             "bare_answered": partial(_bare_rate, bare.answered, ATTEMPTS // 2),
         },
     )
+
+
+def pairs() -> Report:
+    """Photon pairs without a herald: all 1.44e9 rounds of USTC as counts, and rounds a second."""
+    stream = ("run.resolution=rounds", f"run.rounds_per_setting={ROUNDS_PER_SETTING}")
+    rounds = links.ustc(*stream).plan.pulses
+
+    def ours() -> float:
+        result = links.ustc(*stream).run(SEED)
+        return result.pulses / result.wall_time_s
+
+    rates = {"qnetsim": ours, "bare_integers": partial(_bare_draws, bare.outcomes, rounds)}
+    counts = Figures({"qnetsim": partial(seconds, lambda: links.ustc().run(SEED))})
+    return {"counts_wall_s": counts.spread(), **_report("rounds_per_s", rates)}
+
+
+def pulses() -> Report:
+    """Pulses a second of a photonic link that heralds, each of them drawn."""
+
+    def ours() -> float:
+        result = links.amplifier(PULSES).run(SEED)
+        return result.pulses / result.wall_time_s
+
+    rates = {"qnetsim": ours, "bare_uniforms": partial(_bare_draws, bare.uniforms, PULSES)}
+    return _report("pulses_per_s", rates)
 
 
 def imports() -> Report:
@@ -123,6 +150,8 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "munich": munich,
     "heralds": heralds,
     "attempts": attempts,
+    "pairs": pairs,
+    "pulses": pulses,
     "imports": imports,
     "memory": memory,
     "peers": other_simulators,
@@ -161,6 +190,10 @@ def _our_heralds() -> float:
 
 def _bare_rate(play: Callable[[int, int], Any], count: int) -> float:
     return count / seconds(play(count, SEED).run)
+
+
+def _bare_draws(draw: Callable[[int, int], None], count: int) -> float:
+    return count / seconds(partial(draw, count, SEED))
 
 
 def _report(unit: str, measurements: dict[str, Callable[[], float]]) -> Report:

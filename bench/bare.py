@@ -1,5 +1,7 @@
 """The same work in bare SimPy: the events alone, with no physics, no records and no qnetsim.
 
+For pulses, which no event is made of, the bare random numbers of NumPy.
+
 Times are in ps where a function plays the symmetric link and in s where it plays Munich's.
 """
 
@@ -10,6 +12,7 @@ import random
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
+import numpy as np
 import simpy
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
@@ -224,3 +227,17 @@ class Munich:
         cycle_s = self.cooling_s + self.burst * self.attempt_s
         cycles = max(0, math.ceil((loss_s - self.cooling_s) / cycle_s))
         return herald_s, cycles * cycle_s + self.cooling_s, loss_s
+
+
+def outcomes(rounds: int, seed: int, chunk: int = 1 << 18) -> None:
+    """Draws one of four outcomes for each round, all equally likely, and forgets them."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, rounds, chunk):
+        rng.integers(0, 4, min(chunk, rounds - start), dtype=np.uint8)
+
+
+def uniforms(pulses: int, seed: int, chunk: int = 1 << 18) -> None:
+    """Draws a uniform number for each pulse, and forgets it."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, pulses, chunk):
+        rng.random(min(chunk, pulses - start))

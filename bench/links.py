@@ -17,9 +17,13 @@ from qnetsim import (
     Scenario,
     Simulation,
 )
+from qnetsim.photonic_scenario import PhotonicScenario
 from qnetsim.protocols.heralding import Resolution
 
-MUNICH = Path(__file__).parents[1] / "scenarios" / "munich_2022.toml"
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+MUNICH = SCENARIOS / "munich_2022.toml"
+USTC = SCENARIOS / "ustc_2022.toml"
+AMPLIFIER = SCENARIOS / "amplifier_heralded.toml"
 ARM_LENGTH_M = 350.0
 ANGLES_DEG = {"alice": [-22.5, 22.5, -45.0, 0.0], "bob": [22.5, -22.5]}
 
@@ -30,6 +34,19 @@ MILLI = 0.0633
 def munich(seed: int) -> Simulation:
     """Returns the Munich 2022 experiment."""
     return Scenario.load(MUNICH).simulation(seed)
+
+
+def ustc(*settings: str) -> PhotonicScenario:
+    """Returns the USTC 2022 experiment, with changes as for ``--set``."""
+    return PhotonicScenario.load(USTC, settings)
+
+
+def amplifier(pulses: int) -> PhotonicScenario:
+    """Returns the qubit amplifier, each pulse played."""
+    whole = PhotonicScenario.load(AMPLIFIER)
+    duration_s = pulses / whole.model.pair_source.pulse_rate_hz
+    settings = ("run.resolution=attempt", "run.max_rounds=1000000000")
+    return PhotonicScenario.load(AMPLIFIER, (*settings, f"run.duration_s={duration_s!r}"))
 
 
 def symmetric(

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from qnetsim.photonic_scenario import PhotonicModel
 from qnetsim.scenario import ScenarioModel
 
 PAGE = Path(__file__).resolve().parent / "reference" / "scenario.md"
@@ -18,15 +20,35 @@ TOML. Made from the models by `docs/make_reference.py`. Every number is an SI fl
 its name ends in; probabilities have none. Names in `<angle brackets>` are yours. A table that is
 optional as a whole is marked so; inside it, what has no default is required.
 """
+PHOTONIC = "A file with a table `[pair_source]` describes an all-photonic link.\n"
 
 
 def text() -> str:
-    parts = [HEAD]
+    parts = [HEAD, "\n# Links of memories\n"]
     _describe(ScenarioModel, "", parts, optional=False)
+    parts += ["\n# Photonic links\n", PHOTONIC]
+    described: dict[type[BaseModel], str] = {}
+    _describe(PhotonicModel, "", parts, optional=False, described=described)
     return "\n".join(parts)
 
 
-def _describe(model: type[BaseModel], path: str, parts: list[str], *, optional: bool) -> None:
+def _describe(
+    model: type[BaseModel],
+    path: str,
+    parts: list[str],
+    *,
+    optional: bool,
+    note: str = "",
+    described: dict[type[BaseModel], str] | None = None,
+) -> None:
+    """Appends a table's section; one like a table in ``described`` refers to that."""
+    heading = f"\n## `[{path}]`" if path else "\n## top of the file"
+    heading += " (optional)\n" if optional else "\n"
+    if described is not None:
+        if model in described:
+            parts += [heading, "; ".join(filter(None, [note, f"as `[{described[model]}]`"]))]
+            return
+        described[model] = path
     rows, below = [], []
     for name, field in model.model_fields.items():
         kind, inner, wrapper = _kind(field.annotation)
@@ -34,26 +56,30 @@ def _describe(model: type[BaseModel], path: str, parts: list[str], *, optional: 
             place = f"{path}.{name}" if path else name
             if wrapper == "dict":
                 place += f".<{name.rstrip('s')}>"
-            below.append((inner, place, wrapper, field.default is None))
+            place = f"[{place}]" if wrapper == "list" else place
+            below.append((inner, place, field.default is None, field.description or ""))
             continue
-        default = "required"
-        if field.default is None:
-            default = "absent"
-        elif field.default is not PydanticUndefined:
-            default = f"`{field.default}`"
-        note = field.description or ""
-        metadata = [*field.metadata, *_optional_metadata(field.annotation)]
-        ranges = [b for b in (_bound(m) for m in metadata) if b]
-        words = "; ".join([note, *ranges]).strip("; ").replace("|", "\\|")
-        rows.append(f"| `{name}` | {kind} | {default} | {words} |")
+        rows.append(_row(name, kind, field))
     if rows:
-        title = f"`[{path}]`" if path else "top of the file"
-        mark = " (optional)" if optional else ""
         summary = (model.__doc__ or "").strip().splitlines()[0]
-        parts += [f"\n## {title}{mark}\n", f"{summary}\n", "| key | type | default | |"]
+        if described is not None and note:
+            summary += f" Here: {note}."
+        parts += [heading, f"{summary}\n", "| key | type | default | |"]
         parts += ["|---|---|---|---|", *rows]
-    for inner, place, wrapper, absent in below:
-        _describe(inner, f"[{place}]" if wrapper == "list" else place, parts, optional=absent)
+    for inner, place, absent, words in below:
+        _describe(inner, place, parts, optional=absent, note=words, described=described)
+
+
+def _row(name: str, kind: str, field: FieldInfo) -> str:
+    default = "required"
+    if field.default is None:
+        default = "absent"
+    elif field.default is not PydanticUndefined:
+        default = f"`{field.default}`"
+    metadata = [*field.metadata, *_optional_metadata(field.annotation)]
+    ranges = [b for b in (_bound(m) for m in metadata) if b]
+    words = "; ".join([field.description or "", *ranges]).strip("; ").replace("|", "\\|")
+    return f"| `{name}` | {kind} | {default} | {words} |"
 
 
 def _kind(annotation: Any) -> tuple[str, type[BaseModel] | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,7 @@ class Section(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
 
+_MOST_DECIMALS = 10
 _SIDES = ("simulated", "closed form", "published")
 
 _QUANTITIES: tuple[tuple[str, str, str], ...] = (
@@ -53,7 +55,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("heralded_fidelity", "fidelity at herald", ".4f"),
     ("state_fidelity", "fidelity at readout", ".4f"),
     ("published_formula_fidelity", "F from visibilities", ".4f"),
-    ("key_rate_bits_per_round", "secret bits a round", ".4f"),
+    ("key_rate_bits_per_round", "secret bits a round", ".4g"),
     ("key_rate_bits_per_s", "secret bits a second", ".3g"),
 )
 
@@ -89,11 +91,13 @@ def _figures(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
     rows = []
     for key, label, form in _QUANTITIES:
         paper = published.get("duty_cycle" if key == "attempting" else key)
+        stderr = figures.get(f"{key}_stderr")
+        fine = _finer(form, stderr)
         rows.append(
             (
                 label,
-                _number(figures.get(key), figures.get(f"{key}_stderr"), form),
-                _number(figures.get(f"expected_{key}"), None, form),
+                _number(figures.get(key), stderr, fine),
+                _number(figures.get(f"expected_{key}"), None, fine),
                 _number(paper.value, paper.stderr, "g" if form == "d" else form) if paper else "",
                 paper.source if paper else "",
             )
@@ -109,13 +113,17 @@ def _correlators(
     for settings, observed in correlators.items():
         paper = published.get(f"correlators.{settings}")
         values = (observed["value"], observed["expected"], paper.value if paper else None)
+        fine = _finer("+.3f", observed["stderr"])
         rows.append(
             (
                 f"X={settings[0]} Y={settings[1]}",
-                _number(observed["value"], observed["stderr"], "+.3f"),
-                _number(observed["expected"], None, "+.3f"),
+                _number(observed["value"], observed["stderr"], fine),
+                _number(observed["expected"], None, fine),
                 _number(paper.value, paper.stderr, "+.3f") if paper else "",
-                *(_number(None if v is None else (1 + v) / 2, None, ".3f") for v in values),
+                *(
+                    _number(None if v is None else (1 + v) / 2, None, fine.removeprefix("+"))
+                    for v in values
+                ),
             )
         )
     title = "correlators E, and probabilities P of equal outcomes"
@@ -151,6 +159,18 @@ def _number(value: float | None, stderr: float | None, form: str) -> str:
         return ""
     text = format(value, form)
     return f"{text} ({stderr:.2g})" if stderr else text
+
+
+def _finer(form: str, stderr: float | None) -> str:
+    """Returns a fixed-point form with decimals for two digits of a standard error.
+
+    Beyond ten decimals that is rounding, not an error: the form stays.
+    """
+    if not stderr or not form.endswith("f"):
+        return form
+    sign, _, decimals = form.removesuffix("f").rpartition(".")
+    wanted = 1 - math.floor(math.log10(stderr))
+    return f"{sign}.{wanted}f" if int(decimals) < wanted <= _MOST_DECIMALS else form
 
 
 def rich_view(title: str, tables: Sequence[Section]) -> Group:

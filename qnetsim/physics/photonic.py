@@ -107,7 +107,7 @@ def herald_probability(link: PhotonicLink) -> Real:
     def anything(most: int) -> Operators:
         return _sum(number_projectors(most), 0)[None]
 
-    return _sum(_joint(link, anything, anything), 0, 3, 4)
+    return _sum(joint_means(link, anything, anything), 0, 3, 4)
 
 
 def outcome_probabilities(link: PhotonicLink, alice_rad: ArrayLike, bob_rad: ArrayLike) -> Real:
@@ -126,7 +126,9 @@ def outcome_probabilities(link: PhotonicLink, alice_rad: ArrayLike, bob_rad: Arr
     def measured(angles_rad: ArrayLike, user: Detector) -> Callable[[int], Operators]:
         return lambda most: analyser(angles_rad, user, most).reshape(-1, *[most + 1] * 4)
 
-    joint = _joint(link, measured(alice_rad, link.alice.user), measured(bob_rad, link.bob.user))
+    joint = joint_means(
+        link, measured(alice_rad, link.alice.user), measured(bob_rad, link.bob.user)
+    )
     table = _sum(joint, 0)
     table = table.reshape(*table.shape[:2], np.size(alice_rad), 4, np.size(bob_rad), 4)
     return table.swapaxes(3, 4)
@@ -156,7 +158,7 @@ def herald_shares(link: PhotonicLink) -> HeraldShares:
     Returns:
         Arrays of the shape of ``herald_probability``.
     """
-    joint = _joint(link, number_projectors, number_projectors)
+    joint = joint_means(link, number_projectors, number_projectors)
     lit = joint[LIT]
     return HeraldShares(
         pair=lit[:, :, 1, 1],
@@ -182,7 +184,7 @@ def users_state(link: PhotonicLink, photons: int = 1) -> Real:
     def units(most: int) -> Operators:
         return _matrix_units(photons, most)
 
-    state = _sum(_joint(link, units, units), 0)
+    state = _sum(joint_means(link, units, units), 0)
     heralds = state.shape[:2]
     size = len(polarisation_basis(photons))
     parts = state.reshape(*heralds, size, size, size, size).swapaxes(3, 4)
@@ -208,7 +210,7 @@ def _matrix_units(photons: int, most: int) -> Operators:
     return units.reshape(-1, *[most + 1] * 4)
 
 
-def _joint(
+def joint_means(
     link: PhotonicLink,
     for_alice: Callable[[int], Operators],
     for_bob: Callable[[int], Operators],

@@ -14,6 +14,8 @@ P(a, b|x, y), is not computed here.
 from __future__ import annotations
 
 import math
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from qnetsim import units
+from qnetsim.photonic_scenario import PhotonicScenario
 from qnetsim.physics.pair_bell_test import chsh_value, correlators, draw_counts, outcome_table
 from qnetsim.physics.spdc import (
     PairState,
@@ -216,3 +219,71 @@ def test_fibre_between_the_parties_is_split_between_the_arms(
     assert arm == pytest.approx(transmission, abs=1e-6)
     table = tables(SpdcSource(white(FIDELITY), 0.0454), (ETA[0] * arm, ETA[1] * arm))
     assert key_entropy(table, kept, flipped) == pytest.approx((p_v, entropy), abs=1e-5)
+
+
+# --- the scenario --------------------------------------------------------------------------------
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "ustc_2022.toml"
+
+
+def at(length_m: float, kept: float, flipped: float) -> tuple[str, ...]:
+    return (
+        *(f"fibres.{user}.length_m={length_m / 2}" for user in ("alice", "bob")),
+        f"protocol.keep_no_click={kept}",
+        f"protocol.flip_probability={flipped}",
+    )
+
+
+DISTANCES = {20: at(20, 0.96, 0.13), 80: at(80, 0.94, 0.17), 220: at(220, 0.99, 0.49)}
+
+
+def test_the_scenario_is_the_table_of_this_file():
+    """Its efficiencies hold the 10 m of fibre in either arm that the printed ones are taken at."""
+    table = PhotonicScenario.load(SCENARIO).law().rounds
+    light = SpdcSource(white(FIDELITY), fitted_mean_pairs(white(FIDELITY)))
+    np.testing.assert_allclose(table, tables(light)[..., ::-1, ::-1], rtol=1e-6)
+
+
+def test_the_scenario_plays_all_rounds_of_the_experiment_within_five_seconds():
+    begin = time.perf_counter()
+    result = PhotonicScenario.load(SCENARIO).run(1)
+    assert time.perf_counter() - begin < 5
+    assert (result.rounds.sum(axis=(2, 3)) == ROUNDS_PER_SETTING).all()
+    figures = result.summary()
+    assert figures["rounds"] == 1_440_000_000
+    assert figures["sim_time_s"] == 720
+    assert abs(figures["conditional_entropy_bits"] - H_AB) < 5 * 4.2e-6
+    assert figures["expected_conditional_entropy_bits"] == pytest.approx(H_AB, abs=1e-8)
+    assert figures["chsh_s"] == pytest.approx(figures["expected_chsh_s"], abs=5 * 2.7e-5)
+
+
+def test_the_scenario_gives_no_key_rate_but_shows_the_printed_one():
+    result = PhotonicScenario.load(SCENARIO).run(1)
+    figures = result.summary()
+    for key in ("key_rate_bits_per_round", "key_rate_bits_per_s"):
+        assert figures[key] is figures[f"expected_{key}"] is None
+    assert result.published["key_rate_bits_per_round"].value == RATE_BITS_PER_ROUND
+    assert result.published["key_rate_bits_per_s"].value == RATE_BITS_PER_S
+
+
+@pytest.mark.parametrize(
+    ("length_m", "s", "p_v", "entropy"),
+    [
+        (20, 2.006693, 0.921972, 0.559953),
+        (80, 2.006618, 0.884151, 0.659650),
+        (220, 2.006444, 0.980194, 0.999713),
+    ],
+)
+def test_the_scenario_at_the_printed_distances(length_m, s, p_v, entropy):
+    """p and p_N are printed; S, p_V and, but for 20 m, H(A|B,V) were only computed."""
+    figures = PhotonicScenario.load(SCENARIO, DISTANCES[length_m]).run(1).summary()
+    assert figures["expected_chsh_s"] == pytest.approx(s, abs=1e-6)
+    assert figures["expected_kept_key_rounds"] == pytest.approx(p_v, abs=1e-6)
+    assert figures["expected_conditional_entropy_bits"] == pytest.approx(entropy, abs=1e-6)
+
+
+def test_two_figures_of_the_scenario_that_were_fitted_together():
+    """F = .99416, mu = .0447: with a numerical bound both printed entropies; here H(A|B,V)."""
+    fit = (f"pair_source.visibility={(4 * 0.99416 - 1) / 3}", "pair_source.mean_pairs=0.0447")
+    figures = PhotonicScenario.load(SCENARIO, fit).run(1).summary()
+    assert figures["expected_conditional_entropy_bits"] == pytest.approx(H_AB, abs=2e-6)

@@ -1,0 +1,266 @@
+"""What came of a run of an all-photonic link: counts, figures, and how it shows itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnetsim import display
+from qnetsim.keys.postselection import KeyRoundEntropy, key_round_entropy
+from qnetsim.protocols import bell_test
+from qnetsim.protocols.bell_test import Estimate
+from qnetsim.protocols.pulsed import PulsedDIQKD, PulseLaw
+from qnetsim.result import key_rate
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
+@dataclass(frozen=True)
+class PhotonicResult:
+    """What came of a run.
+
+    Attributes:
+        scenario: the run's name.
+        seed: its seed.
+        resolution: how pulses were played.
+        partial: whether it was ended early.
+        pulse_rate_hz: pulses a second.
+        pulses: how many were played.
+        wall_time_s: real time that playing took.
+        heralded: whether a herald makes a round; else every pulse is one.
+        counts: rounds by settings, herald, cause and outcomes in the order +1, -1; shape
+            (X, Y, heralds, causes, 2, 2), named by ``law``.
+        law: the law of one pulse, whence the closed forms.
+        protocol: what the users did.
+        no_click: each user's outcome where nothing clicks.
+        published: what a publication says, by the key of ``summary``.
+    """
+
+    scenario: str
+    seed: int
+    resolution: str
+    partial: bool
+    pulse_rate_hz: float
+    pulses: int
+    wall_time_s: float
+    heralded: bool
+    counts: NDArray[np.int64]
+    law: PulseLaw
+    protocol: PulsedDIQKD
+    no_click: tuple[int, int]
+    published: dict[str, display.Published] = field(default_factory=dict)
+
+    @property
+    def sim_time_s(self) -> float:
+        """Simulated time, in s."""
+        return self.pulses / self.pulse_rate_hz
+
+    @cached_property
+    def rounds(self) -> NDArray[np.int64]:
+        """How often each pair of outcomes came, by settings: shape (X, Y, 2, 2)."""
+        total: NDArray[np.int64] = self.counts.sum(axis=(2, 3))
+        return total
+
+    @cached_property
+    def correlators(self) -> dict[tuple[int, int], Estimate]:
+        """E_xy by settings (x, y)."""
+        estimates = {}
+        for x, y in np.ndindex(self.rounds.shape[:2]):
+            table = self.rounds[x, y]
+            equal, total = int(np.trace(table)), int(table.sum())
+            if total:
+                stderr = 2 * bell_test.share_stderr(equal, total)
+                estimates[x, y] = Estimate(2 * equal / total - 1, stderr, total)
+        return estimates
+
+    @cached_property
+    def expected_correlators(self) -> dict[tuple[int, int], float] | None:
+        """The same from the law, or ``None`` if there never is a round."""
+        if not self.law.herald_probability:
+            return None
+        means = (self.law.rounds * _SIGNS).sum(axis=(2, 3))
+        return {(x, y): float(mean) for (x, y), mean in np.ndenumerate(means)}
+
+    @cached_property
+    def chsh(self) -> Estimate | None:
+        """S, or ``None`` where a setting was not played."""
+        return bell_test.chsh_value(self.correlators, self.protocol.chsh_terms)
+
+    @cached_property
+    def expected_chsh(self) -> float | None:
+        """S of the law."""
+        means = self.expected_correlators
+        if means is None:
+            return None
+        return sum(sign * means[x, y] for x, y, sign in self.protocol.chsh_terms)
+
+    @cached_property
+    def qbers(self) -> list[Estimate | None]:
+        """The error rate of each key pair, ``None`` where it was not played."""
+        return [self._qber([pair]) for pair in self.protocol.key_pairs]
+
+    @cached_property
+    def expected_qbers(self) -> list[float | None]:
+        """The error rate of each key pair in the law."""
+        means = self.expected_correlators
+        sign = -1 if self.protocol.key_anticorrelated else 1
+        return [(1 - sign * means[x, y]) / 2 if means else None for x, y in self._key_pairs]
+
+    @cached_property
+    def key_rounds(self) -> KeyRoundEntropy | None:
+        """What post-selection and noise leave of the first key pair's rounds, if it was played."""
+        x, y = self._key_pairs[0]
+        total = int(self.rounds[x, y].sum())
+        return self._entropy(self.rounds[x, y] / total, total) if total else None
+
+    @cached_property
+    def expected_key_rounds(self) -> KeyRoundEntropy | None:
+        """The same from the law."""
+        if not self.law.herald_probability:
+            return None
+        return self._entropy(self.law.rounds[self._key_pairs[0]])
+
+    @cached_property
+    def key_rate_bits_per_round(self) -> float | None:
+        """Secret bits a round by the protocol's bound from the observed S and Q, 0 or more.
+
+        Asymptotic and for the observed values themselves. ``None`` without a bound.
+        """
+        qbers = [q.value for q in self.qbers if q]
+        if self.chsh is None or len(qbers) < len(self.qbers) or self.protocol.bound == "none":
+            return None
+        sifted = sum(q.rounds for q in self.qbers if q)
+        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifted / self._total)
+
+    @cached_property
+    def expected_key_rate_bits_per_round(self) -> float | None:
+        """The same from the law, and settings that come equally often."""
+        qbers = [q for q in self.expected_qbers if q is not None]
+        if self.expected_chsh is None or self.protocol.bound == "none":
+            return None
+        cells = self.rounds.shape[0] * self.rounds.shape[1]
+        return key_rate(self.protocol.bound, self.expected_chsh, qbers, len(qbers) / cells)
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the figures under the documented keys of ``qnetsim run --json``."""
+        rate, expected_rate = self.key_rate_bits_per_round, self.expected_key_rate_bits_per_round
+        rounds_hz = self._total / self.sim_time_s if self.pulses else 0.0
+        expected_hz = self.law.herald_probability * self.pulse_rate_hz
+        figures: dict[str, Any] = {
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "resolution": self.resolution,
+            "partial": self.partial,
+            "sim_time_s": self.sim_time_s,
+            "wall_time_s": self.wall_time_s,
+            "attempts": self.pulses,
+            "heralds": self._total if self.heralded else None,
+            "herald_rate_hz": rounds_hz if self.heralded else None,
+            "expected_herald_rate_hz": expected_hz if self.heralded else None,
+            "expected_herald_probability": (self.law.herald_probability if self.heralded else None),
+            "duty_cycle": {"attempting": 1.0, "nodes": {}},
+            "expected_duty_cycle": 1.0,
+            "rounds": self._total,
+            "heralds_by_cause": self._heralds_by_cause(),
+        }
+        figures |= _figure("chsh_s", self.chsh, self.expected_chsh)
+        figures |= _figure("qber", self._qber(self._key_pairs), self._expected_qber())
+        for k, qber in enumerate(self.qbers):
+            figures |= _figure(f"qber_{k}", qber, self.expected_qbers[k])
+        figures |= self._key_figures()
+        figures["correlators"] = {
+            f"{x}{y}": {
+                **estimate._asdict(),
+                "expected": self.expected_correlators and self.expected_correlators[x, y],
+            }
+            for (x, y), estimate in self.correlators.items()
+        }
+        figures |= {
+            "bound": self.protocol.bound,
+            "key_rate_bits_per_round": rate,
+            "key_rate_bits_per_s": None if rate is None else rate * rounds_hz,
+            "expected_key_rate_bits_per_round": expected_rate,
+            "expected_key_rate_bits_per_s": (
+                None if expected_rate is None else expected_rate * expected_hz
+            ),
+        }
+        return figures
+
+    def __rich__(self) -> Group:
+        """Returns the tables that a terminal shows."""
+        return display.rich_view(self._title(), self._sections())
+
+    def _repr_html_(self) -> str:
+        return display.html_view(self._title(), self._sections())
+
+    def _title(self) -> str:
+        partial = ", PARTIAL: ended early" if self.partial else ""
+        no_key = ", no bound for its key rate" if self.protocol.bound == "none" else ""
+        return f"{self.scenario}, seed {self.seed}, resolution '{self.resolution}'{no_key}{partial}"
+
+    def _sections(self) -> list[display.Section]:
+        return display.sections(self.summary(), self.published)
+
+    @property
+    def _total(self) -> int:
+        return int(self.rounds.sum())
+
+    @property
+    def _key_pairs(self) -> list[tuple[int, int]]:
+        return [(x, y) for x, y in self.protocol.key_pairs]
+
+    def _qber(self, pairs: list[tuple[int, int]]) -> Estimate | None:
+        tables = np.array([self.rounds[pair] for pair in pairs])
+        total, equal = int(tables.sum()), int(np.trace(tables, axis1=1, axis2=2).sum())
+        if not total:
+            return None
+        errors = equal if self.protocol.key_anticorrelated else total - equal
+        return Estimate(errors / total, bell_test.share_stderr(errors, total), total)
+
+    def _expected_qber(self) -> float | None:
+        """Returns the mean: settings come equally often."""
+        known = [qber for qber in self.expected_qbers if qber is not None]
+        return sum(known) / len(known) if known else None
+
+    def _entropy(self, table: NDArray[np.float64], rounds: int = 0) -> KeyRoundEntropy:
+        keep = self.protocol.keep_no_click
+        first, second = ((keep, 1.0) if none > 0 else (1.0, keep) for none in self.no_click)
+        return key_round_entropy(table, (first, second), self.protocol.flip_probability, rounds)
+
+    def _key_figures(self) -> dict[str, float | None]:
+        """Returns what post-selection and noise leave of key rounds."""
+        seen, law = self.key_rounds, self.expected_key_rounds
+        kept = seen and Estimate(seen.kept, seen.kept_stderr, 0)
+        entropy = seen and Estimate(seen.entropy_bits, seen.entropy_stderr, 0)
+        return {
+            "keep_no_click": self.protocol.keep_no_click,
+            "flip_probability": self.protocol.flip_probability,
+            **_figure("kept_key_rounds", kept, law and law.kept),
+            **_figure("conditional_entropy_bits", entropy, law and law.entropy_bits),
+        }
+
+    def _heralds_by_cause(self) -> dict[str, dict[str, float | None]]:
+        """Returns how many heralds each cause made, and the share that it is expected to make."""
+        if not self.heralded:
+            return {}
+        made = self.counts.sum(axis=(0, 1, 2, 4, 5)).tolist()
+        shares = self.law.cause_shares
+        return {
+            cause: {"heralds": number, "expected_share": shares.get(cause)}
+            for cause, number in zip(self.law.causes, made, strict=True)
+        }
+
+
+def _figure(key: str, seen: Estimate | None, expected: float | None) -> dict[str, float | None]:
+    return {
+        key: seen.value if seen else None,
+        f"{key}_stderr": seen.stderr if seen else None,
+        f"expected_{key}": expected,
+    }

@@ -1,0 +1,330 @@
+"""Scenario files of all-photonic links: TOML <-> validated models -> runs."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from qnetsim import scenario_file
+from qnetsim.channels.fibre import Fibre
+from qnetsim.errors import Fault, InvalidInputError
+from qnetsim.nodes.detector import Detector
+from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
+from qnetsim.photonic_result import PhotonicResult
+from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, PulseLaw, pulse_law
+from qnetsim.protocols.pulses import Plan, Resolution, play
+from qnetsim.rng import Streams
+from qnetsim.scenario_file import PublishedFigure, RunSeconds, SettingPair, Text
+from qnetsim.simulation import Report, bell_test_faults
+from qnetsim.spec import (
+    LONGEST_RUN_S,
+    Name,
+    PositiveInteger,
+    Spec,
+    described,
+    faults_of,
+    shown,
+)
+from qnetsim.trace import Trace
+
+MARK = "pair_source"
+"""The table that only files of photonic links have."""
+
+_MOST_MEAN_PAIRS = 0.2
+
+
+class PulsedRun(Spec):
+    """How many pulses to play, and how finely."""
+
+    duration_s: RunSeconds | None = described("simulated time", default=None)
+    max_rounds: PositiveInteger | None = described("stop after so many rounds", default=None)
+    rounds_per_setting: PositiveInteger | None = described(
+        "rounds for each pair of settings, where they are played in turn", default=None
+    )
+    resolution: Resolution = described(
+        "with a herald: skip the pulses that fail, or draw each; without: draw how often each "
+        "outcome came, or each round"
+    )
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        ends = (self.duration_s, self.max_rounds, self.rounds_per_setting)
+        if all(end is None for end in ends):
+            bound = "needs a duration_s, max_rounds or rounds_per_setting to end at"
+            raise PydanticCustomError("endless", "{bound}", {"bound": bound})
+        return self
+
+
+class Fibres(Spec):
+    """The fibres of a photonic link; its classical messages are not followed in time."""
+
+    alice: Fibre = described("from the pair source to Alice, or to the herald in front of her")
+    bob: Fibre = described("from the pair source to Bob, or to the herald in front of him")
+    alice_relay: Fibre | None = described(
+        "from the source of Alice's relay to its station; absent where they stand side by side",
+        default=None,
+    )
+    bob_relay: Fibre | None = described("the same for Bob's", default=None)
+
+
+class PhotonicModel(Spec):
+    """A scenario file of an all-photonic link."""
+
+    name: Name
+    title: Text
+    source: Text = described("the publication that the parameters come from")
+    run: PulsedRun
+    pair_source: PairSource
+    alice: PhotonUser
+    bob: PhotonUser
+    fibres: Fibres
+    protocol: PulsedDIQKD
+    published: dict[str, PublishedFigure] = described(
+        "figures by their key in the JSON output", default={}
+    )
+    published_correlators: dict[SettingPair, PublishedFigure] = described(
+        "correlators by their settings XY", default={}
+    )
+
+    @property
+    def users(self) -> dict[str, PhotonUser]:
+        """Alice and Bob by the names of their tables."""
+        return {"alice": self.alice, "bob": self.bob}
+
+
+class PhotonicScenario:
+    """A validated scenario of an all-photonic link, ready to run.
+
+    Args:
+        data: the parsed file.
+        source: what messages call it.
+
+    Raises:
+        InvalidInputError: something is wrong with it; lists every fault.
+    """
+
+    counted = "rounds"
+    """What its progress counts."""
+
+    def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
+        try:
+            self.model = PhotonicModel.model_validate(data)
+        except ValidationError as error:
+            faults = faults_of(error, PhotonicModel)
+        else:
+            faults = list(_faults(self.model))
+        if faults:
+            raise InvalidInputError(dict.fromkeys(faults), source)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> PhotonicScenario:
+        """Reads a scenario file.
+
+        Args:
+            path: a TOML file.
+            settings: changes to it, each ``path.to.parameter=value``.
+
+        Raises:
+            InvalidInputError: the file cannot be read or something is wrong with it.
+        """
+        return scenario_file.load(cls, PhotonicModel, path, settings)
+
+    def link(self) -> PulsedLink:
+        """Returns the hardware."""
+        fibres = self.model.fibres
+        return PulsedLink(
+            self.model.pair_source,
+            (self.model.alice, self.model.bob),
+            (fibres.alice, fibres.bob),
+            (fibres.alice_relay, fibres.bob_relay),
+        )
+
+    def law(self) -> PulseLaw:
+        """Returns the law of one pulse."""
+        return pulse_law(self.link())
+
+    @property
+    def plan(self) -> Plan:
+        """What a run plays."""
+        run, rate_hz = self.model.run, self.model.pair_source.pulse_rate_hz
+        pulses = max(1, round((run.duration_s or LONGEST_RUN_S) * rate_hz))
+        if run.rounds_per_setting:
+            cells = math.prod(len(user.angles_deg) for user in self.model.users.values())
+            return Plan(
+                run.resolution, cells * run.rounds_per_setting, None, run.rounds_per_setting
+            )
+        if self.link().heralded:
+            return Plan(run.resolution, pulses, run.max_rounds)
+        return Plan(run.resolution, min(pulses, run.max_rounds or pulses))
+
+    @property
+    def ends(self) -> tuple[float | None, int | None]:
+        """At what simulated time, in s, and after how many rounds a run ends, as far as set."""
+        plan = self.plan
+        run = self.model.run
+        return run.duration_s, run.max_rounds or (plan.pulses if plan.block else None)
+
+    def run(
+        self, seed: int, trace: Trace | None = None, report: Report | None = None
+    ) -> PhotonicResult:
+        """Simulates the scenario.
+
+        Args:
+            seed: a non-negative integer.
+            trace: must be ``None``: pulses have nothing to show in time.
+            report: called with the simulated time in s and the rounds so far; returns whether to
+                go on. A run that it ends is marked as partial.
+
+        Raises:
+            InvalidInputError: an argument is wrong.
+        """
+        if trace is not None:
+            raise InvalidInputError([Fault("--trace", "", "is for links of memories only")])
+        if not isinstance(seed, int) or seed < 0:
+            raise InvalidInputError(
+                [Fault("seed", shown(seed), "must be a whole number, 0 or more")]
+            )
+        law, model, plan = self.law(), self.model, self.plan
+        rate_hz = model.pair_source.pulse_rate_hz
+        begin = time.perf_counter()
+        tally = play(
+            law, plan, Streams(seed), report and (lambda n, rounds: report(n / rate_hz, rounds))
+        )
+        return PhotonicResult(
+            scenario=model.name,
+            seed=seed,
+            resolution=plan.resolution,
+            partial=not tally.complete,
+            pulse_rate_hz=rate_hz,
+            pulses=tally.pulses,
+            wall_time_s=time.perf_counter() - begin,
+            heralded=self.link().heralded,
+            counts=tally.counts,
+            law=law,
+            protocol=model.protocol,
+            no_click=(model.alice.no_click, model.bob.no_click),
+            published=scenario_file.published_figures(model.published, model.published_correlators),
+        )
+
+
+# --- what does not fit together ------------------------------------------------------------------
+
+
+def _faults(model: PhotonicModel) -> Iterator[Fault]:
+    yield from _run_faults(model)
+    yield from _protocol_faults(model)
+    yield from _fibre_faults(model)
+    for name, user in model.users.items():
+        yield from _detector_faults(f"{name}.detector", user.detector, user.window_s, model)
+        if user.detector.number_resolving:
+            bound = "must be false: a user's detectors are read as clicks"
+            yield Fault(f"{name}.detector.number_resolving", "true", bound)
+        if user.active_relay:
+            path, station = f"{name}.relay.station", user.active_relay.station
+            yield from _detector_faults(
+                f"{path}.detector", station.detector, station.window_s, model
+            )
+            if isinstance(user.active_relay.local, Pairs):
+                yield from _pair_faults(f"{name}.relay.pairs", user.active_relay.local)
+    if _heralded(model):
+        yield from _pair_faults("pair_source", model.pair_source)
+        yield from _shared_pair_faults(model.pair_source)
+
+
+def _heralded(model: PhotonicModel) -> bool:
+    return any(user.herald != "none" for user in model.users.values())
+
+
+def _run_faults(model: PhotonicModel) -> Iterator[Fault]:
+    run, heralded = model.run, _heralded(model)
+    in_turn = model.protocol.settings == "in-turn"
+    kinds = ("herald", "attempt") if heralded else ("counts", "rounds")
+    if run.resolution not in kinds:
+        bound = f"must be one of '{kinds[0]}' or '{kinds[1]}' where "
+        bound += "something heralds" if heralded else "nothing heralds"
+        yield Fault("run.resolution", shown(run.resolution), bound)
+    if in_turn and heralded:
+        bound = "must be 'drawn' where something heralds"
+        yield Fault("protocol.settings", "'in-turn'", bound)
+    elif in_turn != (run.rounds_per_setting is not None):
+        bound = "is needed" if in_turn else "has a meaning only"
+        yield Fault("run.rounds_per_setting", "", bound + " where settings are played in turn")
+    elif in_turn and (run.duration_s or run.max_rounds):
+        yield Fault("run", "", "ends with its rounds_per_setting: it has no other end")
+    if run.rounds_per_setting or run.duration_s is None:
+        return
+    if run.duration_s * model.pair_source.pulse_rate_hz < 1:
+        yield Fault("run.duration_s", shown(run.duration_s), "must hold a pulse at least")
+
+
+def _protocol_faults(model: PhotonicModel) -> Iterator[Fault]:
+    protocol = model.protocol
+    counts = [len(user.angles_deg) for user in model.users.values()]
+    yield from bell_test_faults(protocol, counts, lambda *_: 1 / math.prod(counts))
+    if protocol.bound == "none":
+        return
+    if protocol.settings == "in-turn":
+        bound = "must be 'none' where settings are played in turn: they can be foreseen"
+        yield Fault("protocol.bound", shown(protocol.bound), bound)
+    if protocol.keep_no_click < 1 or protocol.flip_probability > 0:
+        bound = "must be 'none' with keep_no_click below 1 or a flip_probability: no bound has them"
+        yield Fault("protocol.bound", shown(protocol.bound), bound)
+
+
+def _fibre_faults(model: PhotonicModel) -> Iterator[Fault]:
+    for name, fibre in model.fibres:
+        if fibre is None:
+            continue
+        path = f"fibres.{name}"
+        for key in ("drift_db_per_hour", "rotation_deg", "rotation_drift_deg_per_hour"):
+            if value := getattr(fibre, key):
+                yield Fault(f"{path}.{key}", shown(value), "must be 0 in a photonic link")
+        try:
+            fibre.losses(model.pair_source.wavelength_m)
+        except ValueError as error:
+            yield Fault(
+                "pair_source.wavelength_m", shown(model.pair_source.wavelength_m), f"{error}"
+            )
+
+
+def _detector_faults(
+    path: str, detector: Detector, window_s: float, model: PhotonicModel
+) -> Iterator[Fault]:
+    period_s = 1 / model.pair_source.pulse_rate_hz
+    if detector.dead_time_s > period_s:
+        bound = f"must be at most the time between pulses, {period_s:g}"
+        yield Fault(f"{path}.dead_time_s", shown(detector.dead_time_s), bound)
+    if detector.jitter_s:
+        bound = "must be 0: what the window loses belongs to the efficiency"
+        yield Fault(f"{path}.jitter_s", shown(detector.jitter_s), bound)
+    if detector.afterpulse_probability:
+        bound = "must be 0: pulses are independent of each other"
+        yield Fault(f"{path}.afterpulse_probability", shown(detector.afterpulse_probability), bound)
+    if window_s > period_s:
+        parent = path.rpartition(".")[0]
+        bound = f"must be at most the time between pulses, {period_s:g}"
+        yield Fault(f"{parent}.window_s", shown(window_s), bound)
+
+
+def _pair_faults(path: str, pairs: Pairs) -> Iterator[Fault]:
+    if pairs.statistics == "poisson":
+        bound = "must be 'thermal' or 'single' where something heralds: pairs must share one mode"
+        yield Fault(f"{path}.statistics", "'poisson'", bound)
+    elif pairs.statistics == "thermal" and pairs.mean_pairs > _MOST_MEAN_PAIRS:
+        bound = f"must lie in [0, {_MOST_MEAN_PAIRS:g}] where something heralds"
+        yield Fault(f"{path}.mean_pairs", shown(pairs.mean_pairs), bound)
+
+
+def _shared_pair_faults(source: PairSource) -> Iterator[Fault]:
+    if source.modes != 1:
+        bound = "must be 1 where something heralds"
+        yield Fault("pair_source.modes", shown(source.modes), bound)
+    if source.angle_deg != 45:
+        bound = "must be 45 where something heralds: pairs are balanced"
+        yield Fault("pair_source.angle_deg", shown(source.angle_deg), bound)
