@@ -36,6 +36,12 @@ from qnetsim.trace import Trace
 MARK = "pair_source"
 """The table that only files of photonic links have."""
 
+_CHANGES = (
+    "drift_db_per_hour",
+    "rotation_deg",
+    "rotation_jitter_deg",
+    "rotation_drift_deg_per_hour",
+)
 _MOST_MEAN_PAIRS = 0.2
 
 
@@ -282,7 +288,7 @@ def _fibre_faults(model: PhotonicModel) -> Iterator[Fault]:
         if fibre is None:
             continue
         path = f"fibres.{name}"
-        for key in ("drift_db_per_hour", "rotation_deg", "rotation_drift_deg_per_hour"):
+        for key in _CHANGES:
             if value := getattr(fibre, key):
                 yield Fault(f"{path}.{key}", shown(value), "must be 0 in a photonic link")
         try:

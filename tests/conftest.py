@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from prompt import Command, in_process
 
 import qnetsim as qn
 
@@ -67,3 +68,9 @@ def protocol() -> qn.DIQKD:
 @pytest.fixture
 def small_simulation(small_network: qn.Network, protocol: qn.DIQKD) -> qn.Simulation:
     return qn.Simulation(small_network, protocol, seed=3)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command in this process."""
+    return in_process(monkeypatch, capfd)

@@ -2,14 +2,13 @@
 
 import json
 import math
-import sys
 from pathlib import Path
 
 import pytest
+from prompt import Command, sets
 
 import qnetsim as qn
 from qnetsim.budget import Budget, Item, budget_of
-from qnetsim.cli import main
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.scenario import Scenario
 
@@ -122,42 +121,29 @@ def test_a_perfect_link_has_nothing_to_gain(protocol: qn.DIQKD) -> None:
     assert found.present.chsh_s == pytest.approx(2 * math.sqrt(2), abs=1e-12)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["qnetsim", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
 def test_the_prompt_prints_the_budget_as_a_table_and_as_json(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], munich: Path
+    command: Command, munich: Path
 ) -> None:
-    assert run(monkeypatch, "budget", munich) == 0
-    table, _ = capfd.readouterr()
+    code, table, _ = command("budget", munich)
+    assert code == 0
     for words in ("from pulse to click", "overlap of modes", "bits a round", "0.0009872"):
         assert words in table
-    assert run(monkeypatch, "budget", munich, "--json") == 0
-    found = json.loads(capfd.readouterr().out)
+    found = json.loads(command("budget", munich, "--json").out)
     assert found["chains"]["bob"]["attenuation"] == pytest.approx(0.5, abs=1e-3)
     assert {"part", "what", "kind", "factor", "without"} == set(found["items"][0])
     assert found["present"]["herald_rate_hz"] == pytest.approx(0.0122, rel=0.01)
 
 
 def test_a_link_without_a_closed_form_has_no_budget_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], munich: Path
+    command: Command, munich: Path
 ) -> None:
-    assert (
-        run(monkeypatch, "budget", munich, "--set", "stations.bsm.detector.dead_time_s=1e-3") == 1
-    )
-    out, err = capfd.readouterr()
-    assert out == ""
+    blind = "stations.bsm.detector.dead_time_s=1e-3"
+    code, out, err = command("budget", munich, *sets(blind))
+    assert (code, out) == (1, "")
     assert "no budget" in err
 
 
-def test_a_wrong_scenario_has_no_budget(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], munich: Path
-) -> None:
-    assert run(monkeypatch, "budget", munich, "--set", "nodes.bob.t2_s=-1") == 2
-    assert "nodes.bob.t2_s = -1" in capfd.readouterr().err
+def test_a_wrong_scenario_has_no_budget(command: Command, munich: Path) -> None:
+    code, _, err = command("budget", munich, *sets("nodes.bob.t2_s=-1"))
+    assert code == 2
+    assert "nodes.bob.t2_s = -1" in err

@@ -9,46 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from prompt import Command, Done, sets
 
 import qnetsim
-from qnetsim.cli import main
 
 QUICK = ["nodes.alice.collection_efficiency=0.3", "nodes.bob.collection_efficiency=0.3"]
 QUICK += ["nodes.alice.trap.loading_mean_s=0.001", "nodes.bob.trap.loading_mean_s=0.001"]
 SHORT = ["--set", "run.duration_s=1e-3"]
 QNETSIM = [sys.executable, "-m", "qnetsim"]
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs the command in this process."""
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["qnetsim", *map(str, arguments)])
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        return Done(code, *capfd.readouterr())
-
-    return run
-
-
-def sets(*settings: str) -> list[str]:
-    return [part for setting in settings for part in ("--set", setting)]
 
 
 def parsed(text: str) -> dict[str, Any]:

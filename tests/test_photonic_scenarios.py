@@ -9,16 +9,14 @@ import json
 import math
 import os
 import signal
-import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from prompt import Command, sets
 
 from qnetsim import InvalidInputError
-from qnetsim.cli import main
 from qnetsim.cli.common import interruptible
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.photonic_scenario import PhotonicModel, PhotonicScenario
@@ -42,35 +40,6 @@ KEYS = {
     "key_rate_bits_per_round", "key_rate_bits_per_s", "expected_key_rate_bits_per_round",
     "expected_key_rate_bits_per_s",
 }  # fmt: skip
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs the command in this process."""
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["qnetsim", *map(str, arguments)])
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        return Done(code, *capfd.readouterr())
-
-    return run
-
-
-def sets(*settings: str) -> list[str]:
-    return [part for setting in settings for part in ("--set", setting)]
 
 
 def figures(path: Path, *settings: str, seed: int = 1) -> dict[str, Any]:

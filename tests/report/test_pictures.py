@@ -1,32 +1,21 @@
 """``qnetsim plot``: whole pictures or none."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-from qnetsim.cli import main
+from prompt import Command
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def plot(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["qnetsim", "plot", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
 @pytest.mark.parametrize("what", ["rate", "budget", "timeline"])
 def test_each_picture_is_written_as_png_and_svg(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, munich: Path, what: str
+    command: Command, tmp_path: Path, munich: Path, what: str
 ) -> None:
     few = ["--points", 1, "--heralds", 5]
     for suffix, head in ((".png", PNG), (".svg", b"<?xml")):
         path = tmp_path / f"picture{suffix}"
-        assert plot(monkeypatch, munich, "--what", what, "-o", path, *few) == 0
+        assert command("plot", munich, "--what", what, "-o", path, *few).code == 0
         assert path.read_bytes().startswith(head)
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".png", ".svg"]
 
@@ -41,17 +30,13 @@ def test_each_picture_is_written_as_png_and_svg(
     ],
 )
 def test_wrong_input_draws_nothing_and_keeps_what_is_there(
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    munich: Path,
-    arguments: list[str],
-    message: str,
+    command: Command, tmp_path: Path, munich: Path, arguments: list[str], message: str
 ) -> None:
     old = tmp_path / "old.png"
     old.write_bytes(b"old")
     filled = [text.replace("{dir}", str(tmp_path)) for text in arguments]
-    assert plot(monkeypatch, munich, *filled) == 2
-    assert message.replace("{dir}", str(tmp_path)) in capfd.readouterr().err
+    code, _, err = command("plot", munich, *filled)
+    assert code == 2
+    assert message.replace("{dir}", str(tmp_path)) in err
     assert old.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["old.png"]
