@@ -176,8 +176,8 @@ def add(draw: st.DrawFn, here: Place, _: Place) -> None:
 
 
 @st.composite
-def damaged_tables(draw: st.DrawFn) -> dict[str, Any]:
-    data = copy.deepcopy(DATA)
+def damaged_tables(draw: st.DrawFn, whole: dict[str, Any] = DATA) -> dict[str, Any]:
+    data = copy.deepcopy(whole)
     kinds = [set_number, set_number, set_other, delete, rename, swap, double, wrap, add]
     for damage in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
         all_places = list(places(data))
