@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from qnetsim.nodes.cavity import Cavity
     from qnetsim.nodes.detector import Detector
     from qnetsim.nodes.memory import Cooling, MemoryNode, Readout, Recalibration, Trap
+    from qnetsim.photonic_result import PhotonicResult
+    from qnetsim.photonic_scenario import PhotonicScenario
     from qnetsim.protocols.diqkd import DIQKD, Party
     from qnetsim.result import Result
-    from qnetsim.scenario import Scenario
+    from qnetsim.scenario import Scenario, load_scenario
     from qnetsim.simulation import Simulation, simulate
     from qnetsim.timeline import Timeline
     from qnetsim.trace import Trace
@@ -44,6 +46,8 @@ _HOMES = {
     "MidpointSource": "nodes.bsm",
     "Network": "network",
     "Party": "protocols.diqkd",
+    "PhotonicResult": "photonic_result",
+    "PhotonicScenario": "photonic_scenario",
     "QnetsimError": "errors",
     "Readout": "nodes.memory",
     "Recalibration": "nodes.memory",
@@ -54,6 +58,7 @@ _HOMES = {
     "Timeline": "timeline",
     "Trace": "trace",
     "Trap": "nodes.memory",
+    "load_scenario": "scenario",
     "simulate": "simulation",
 }
 
@@ -73,6 +78,8 @@ __all__ = [
     "MidpointSource",
     "Network",
     "Party",
+    "PhotonicResult",
+    "PhotonicScenario",
     "QnetsimError",
     "Readout",
     "Recalibration",
@@ -84,6 +91,7 @@ __all__ = [
     "Trace",
     "Trap",
     "__version__",
+    "load_scenario",
     "simulate",
 ]
 
