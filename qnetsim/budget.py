@@ -31,20 +31,21 @@ class Yield(NamedTuple):
     """What a link and its protocol yield in closed form.
 
     Attributes:
-        herald_rate_hz: heralds a second.
-        fidelity: right after a herald, with the Bell state that it names.
+        herald_rate_hz: heralds a second; rounds where nothing heralds.
+        fidelity: right after a herald, with the Bell state that it names; ``None`` where the users
+            hold photons, and perhaps none.
         chsh_s: S.
         qber: the error rate of the key pairs.
-        key_rate_bits_per_round: asymptotic, by the protocol's bound.
+        key_rate_bits_per_round: asymptotic, by the protocol's bound; ``None`` without one.
         key_rate_bits_per_s: the same a second.
     """
 
     herald_rate_hz: float
-    fidelity: float
+    fidelity: float | None
     chsh_s: float
     qber: float
-    key_rate_bits_per_round: float
-    key_rate_bits_per_s: float
+    key_rate_bits_per_round: float | None
+    key_rate_bits_per_s: float | None
 
 
 class Item(NamedTuple):

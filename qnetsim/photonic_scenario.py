@@ -12,10 +12,12 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from qnetsim import scenario_file
+from qnetsim.budget import Budget
 from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.detector import Detector
 from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
+from qnetsim.photonic_budget import photonic_budget
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, PulseLaw, pulse_law
 from qnetsim.protocols.pulses import Plan, Resolution, play
@@ -154,6 +156,10 @@ class PhotonicScenario:
     def law(self) -> PulseLaw:
         """Returns the law of one pulse."""
         return pulse_law(self.link())
+
+    def budget(self) -> Budget:
+        """Returns the photon budget of the link."""
+        return photonic_budget(self.model.name, self.link(), self.model.protocol)
 
     @property
     def plan(self) -> Plan:

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from qnetsim.cli.common import INTERRUPTED, interruptible, load, scenario_options, seed_option
+from qnetsim.cli.common import (
+    INTERRUPTED,
+    interruptible,
+    load,
+    load_any,
+    scenario_options,
+    seed_option,
+)
 
 if TYPE_CHECKING:
+    from qnetsim.photonic_scenario import PhotonicScenario
     from qnetsim.scenario import Scenario
 
 _CURVE_POINTS = 80
@@ -66,12 +74,16 @@ def plot(
     """Draw a SCENARIO's link."""
     from qnetsim.files import write_whole
 
-    loaded = load(scenario, settings, output, "--output")
     _check_format(output)
-    if what == "rate":
-        figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
+    complete = True
+    if what == "budget":
+        figure = _budget(load_any(scenario, settings, output, "--output"))
     else:
-        figure, complete = _still(loaded, what, amounts["attempts"]), True
+        loaded = load(scenario, settings, output, "--output")
+        if what == "rate":
+            figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
+        else:
+            figure = _timeline(loaded, amounts["attempts"])
     picture = io.BytesIO()
     figure.savefig(picture, format=output.suffix[1:].lower(), dpi=130)
     write_whole(output, picture.getvalue())
@@ -87,14 +99,17 @@ def _check_format(output: Path) -> None:
         raise InvalidInputError([Fault("--output", str(output), bound)])
 
 
-def _still(loaded: Scenario, what: str, attempts: int) -> Any:
+def _budget(loaded: Scenario | PhotonicScenario) -> Any:
     from qnetsim.report.budget import draw_budget
+
+    return draw_budget(loaded.model.title, loaded.budget())
+
+
+def _timeline(loaded: Scenario, attempts: int) -> Any:
     from qnetsim.report.timeline import draw_timeline
 
-    title = loaded.model.title
-    if what == "budget":
-        return draw_budget(title, loaded.budget())
-    return draw_timeline(title, loaded.network(), loaded.model.protocol.link, attempts)
+    link = loaded.model.protocol.link
+    return draw_timeline(loaded.model.title, loaded.network(), link, attempts)
 
 
 def _rate(loaded: Scenario, seed: int, points: int, heralds: int) -> tuple[Any, bool]:

@@ -32,14 +32,15 @@ def _chain(budget: Budget) -> Section:
 
 
 def _yield_now(present: Yield) -> Section:
-    rows = [
-        ("heralds a second", f"{present.herald_rate_hz:.5g}"),
-        ("fidelity at herald", f"{present.fidelity:.4f}"),
-        ("CHSH value S", f"{present.chsh_s:.3f}"),
-        ("error rate Q", f"{present.qber:.4f}"),
-        ("secret bits a round", f"{present.key_rate_bits_per_round:.4f}"),
-        ("secret bits a second", f"{present.key_rate_bits_per_s:.3g}"),
-    ]
+    figures = (
+        ("rounds a second", present.herald_rate_hz, ".5g"),
+        ("fidelity at herald", present.fidelity, ".4f"),
+        ("CHSH value S", present.chsh_s, ".3f"),
+        ("error rate Q", present.qber, ".4f"),
+        ("secret bits a round", present.key_rate_bits_per_round, ".4f"),
+        ("secret bits a second", present.key_rate_bits_per_s, ".3g"),
+    )
+    rows = [(name, format(value, form)) for name, value, form in figures if value is not None]
     return Section("the link as it is, in closed form", ("quantity", "value"), rows)
 
 
@@ -52,12 +53,16 @@ def _costs(budget: Budget) -> Section:
             _gain(item, now),
             f"{item.without.chsh_s - now.chsh_s:+.4f}",
             f"{item.without.qber - now.qber:+.4f}",
-            f"{item.without.key_rate_bits_per_round - now.key_rate_bits_per_round:+.4f}",
+            _more(item.without.key_rate_bits_per_round, now.key_rate_bits_per_round),
         )
         for item in budget.items
     ]
     headings = ("imperfection", "leaves", "rate x", "S", "Q", "bits a round")
     return Section("what the link would gain if one part were perfect", headings, rows)
+
+
+def _more(without: float | None, now: float | None) -> str:
+    return "" if without is None or now is None else f"{without - now:+.4f}"
 
 
 def _gain(item: Item, now: Yield) -> str:
@@ -77,7 +82,7 @@ def draw_budget(title: str, budget: Budget) -> Figure:
     gains = [item.without.herald_rate_hz / now.herald_rate_hz for item in items]
     colours = [SIMULATED if item.kind == "loss" else PUBLISHED for item in items]
     left.barh(names, [gain - 1 for gain in gains], left=1, color=colours, height=0.7)
-    left.set(xscale="log", xlabel="heralds a second, times, if it were perfect")
+    left.set(xscale="log", xlabel="rounds a second, times, if it were perfect")
     left.axvline(1, color=CLOSED, lw=0.6)
     right.barh(names, [i.without.chsh_s - now.chsh_s for i in items], color=colours, height=0.7)
     right.set(xlabel=f"gain in S (now {now.chsh_s:.3f}) if it were perfect")
