@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from prompt import Command, in_process
 
 import qnetsim as qn
+
+# Machines are shared, so that a slow example is no failure; and every run tries the same ones.
+settings.register_profile("shared", deadline=None, derandomize=True)
+settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
 MUNICH = ROOT / "scenarios" / "munich_2022.toml"
