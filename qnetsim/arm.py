@@ -15,6 +15,7 @@ from qnetsim.nodes.bsm import BellStation, MidpointSource
 from qnetsim.nodes.memory import MemoryNode
 
 _COLOUR_TOLERANCE_M = 1e-9
+_LIFETIMES = 7.0  # after which a thousandth of a photon is left
 _ENCODINGS = {"single-photon": "number", "midpoint": "absorbing"}
 
 
@@ -94,13 +95,16 @@ def light_faults(arms: Iterable[Arm], station: BellStation, path_of: PathOf) -> 
         station: its station.
         path_of: where a part stands.
     """
+    arms = list(arms)
     arrived: dict[str, float | None] = {}
     for arm in arms:
         yield from _encoding_faults(arm, station, path_of)
         if station.source is not None:
             yield from _source_faults(arm, station.source, path_of)
         yield from _colour_faults(arm, path_of)
+        yield from _tail_faults(arm, station, path_of)
         arrived[arm.name] = arm.arriving_m
+    yield from _strong_coupling_faults(arms, path_of)
     (first, one), (second, other) = arrived.items()
     if one and other and not _same_colour(one, other):
         bound = f"cannot interfere with {first}'s photons of {_nm(one)}"
@@ -145,6 +149,29 @@ def _colour_faults(arm: Arm, path_of: PathOf) -> Iterator[Fault]:
     except ValueError as error:
         value = "" if arm.carried_m is None else _nm(arm.carried_m)
         yield Fault(path_of("fibres", arm.name), value, str(error))
+
+
+def _tail_faults(arm: Arm, station: BellStation, path_of: PathOf) -> Iterator[Fault]:
+    """Yields where an early photon would still click in the late bin."""
+    if station.bin_separation_s is None:
+        return
+    longest_s = station.bin_separation_s / _LIFETIMES
+    if arm.node.wave_packet_s > longest_s:
+        bound = f"must be {longest_s:g} or less, or early photons click in the late bin"
+        path = path_of("nodes", arm.name) + ".photon_lifetime_s"
+        yield Fault(path, f"{arm.node.wave_packet_s:g}", bound)
+
+
+def _strong_coupling_faults(arms: list[Arm], path_of: PathOf) -> Iterator[Fault]:
+    """Yields where a wave packet that is not exponential would meet another one."""
+    lines = [(arm.node.cavity, arm.node.line.lifetime_s) for arm in arms]
+    if len(set(lines)) < 2:
+        return
+    for arm in arms:
+        cavity, lifetime_s = arm.node.cavity, arm.node.line.lifetime_s
+        if cavity is not None and lifetime_s and cavity.oscillates(lifetime_s):
+            bound = "oscillates: its photons are modelled beside those of an equal node only"
+            yield Fault(path_of("nodes", arm.name) + ".cavity", "", bound)
 
 
 def _same_colour(first_m: float, second_m: float) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from qnetsim import units
+from qnetsim.channels.free_space import FreeSpace
 from qnetsim.errors import SimulationError
 from qnetsim.network import Network
 from qnetsim.optics import dark_probability, overlap_of, timing_of
@@ -111,9 +112,19 @@ def budget_of(network: Network, protocol: DIQKD, duration_s: float) -> Budget:
     for fault in _imperfections(network, link):
         perfect = _with(network, link, fault)
         without = _yield(perfect, protocol, duration_s)
-        place = f"{fault.table}.{fault.name}"
+        place = _path(network, link, fault)
         items.append(Item(place, fault.what, fault.kind, fault.factor, without))
     return Budget(link, _chains(network, link), _yield(network, protocol, duration_s), items)
+
+
+def _path(network: Network, link: str, fault: _Fault) -> str:
+    """Returns where a part stands, under the names that networks give channels."""
+    if fault.table in ("nodes", "stations"):
+        return f"{fault.table}.{fault.name}"
+    station = network.links[link].station
+    through_air = isinstance(network.fibres[fault.name, station], FreeSpace)
+    table = "free_space" if through_air and fault.table == "fibres" else fault.table
+    return f"{table}.{fault.name}_{station}"
 
 
 def _yield(network: Network, protocol: DIQKD, duration_s: float) -> Yield:
@@ -139,9 +150,10 @@ def _yield(network: Network, protocol: DIQKD, duration_s: float) -> Yield:
 def _chains(network: Network, link: str) -> dict[str, dict[str, float]]:
     arms, station = network.arms(link), network.station_of(link)
     acceptances = timing_of(arms, station).acceptances
+    emits = station.source is None
     return {
         arm.name: {
-            "excitation": arm.node.excitation_probability,
+            **({"excitation": arm.node.excitation_probability} if emits else {}),
             **arm.losses,
             "detector": station.detector.efficiency,
             "time window": accepted,
@@ -230,6 +242,9 @@ def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
         yield loss("detectors", clicks, {"detector": all_seeing})
     if accepted < 1 - _ROUNDING:
         yield loss("time window", accepted, _open_window(network, link))
+    coincident = timing_of(network.arms(link), station).both
+    if coincident < 1 - _ROUNDING:
+        yield loss("coincidence window", coincident, {"coincidence_s": None})
     if source is not None and source.pair_probability < 1:
         on_demand = source.model_copy(update=_ONE_PAIR)
         yield loss("pairs of the source", source.pair_probability, {"source": on_demand})
@@ -273,6 +288,18 @@ def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
     modes = overlap_of(arms, station).get("modes", 1.0)
     if modes < 1:
         yield noise("overlap of modes", modes, {"photon_overlap": 1.0})
+    if station.arrival_mismatch_s:
+        left = overlap_of(arms, station)["wave packets"]
+        yield noise("arrival mismatch", left, {"arrival_mismatch_s": 0.0})
+    first, second = (arm.node.wave_packet_s for arm in arms)
+    if station.source is None and not math.isclose(first, second, rel_tol=1e-9):
+        alike = {
+            "photon_lifetime_s": first,
+            "collection_efficiency": arms[1].node.collection,
+            "cavity": None,
+        }
+        left = overlap_of(arms, station)["wave packets"]
+        yield _Fault("nodes", arms[1].name, "unequal wave packets", "noise", left, alike)
     if station.phase_noise_rad:
         left = math.exp(-(station.phase_noise_rad**2) / 2)
         yield noise("phase noise", left, {"phase_noise_rad": 0.0})

@@ -29,7 +29,7 @@ from qnetsim.rng import Stream
 
 Arms = tuple[Arm, Arm]
 
-_QUBIT, _STRAY = 1, 2
+_QUBIT, _STRAY, _TOLD = 1, 2, 4
 _DARK_COUNT = CAUSES.index("dark count")
 
 
@@ -66,19 +66,24 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
     r"""Returns the factors of the photons' overlap I, by what causes them.
 
     Pure dephasing of the emitters at rates gamma* costs, for photons that decay at the mean rate
-    G, the factor G/(G + sum of gamma*): the average of e^{-\gamma |t-t'|} over two emission
-    times. It is that of all photons; a time window would raise it. Photons of a source in the
-    middle do not meet.
+    G, the factor G/(G + sum of gamma*): the average of e^{-\gamma |t-t'|} over the two emission
+    times of photons that meet. Time bins pay it twice, since early and late excitations dephase on
+    their own; so does I where one photon heralds, whose coherence, its root, loses e^{-\gamma t}
+    since the pulse. It is that of all photons of one colour; a time window would raise it, and a
+    detuning too, so that the product is a lower bound then. Photons of a source in the middle do
+    not meet.
     """
     if station.source is not None:
         return {}
     nodes = [arm.node for arm in arms]
     mean_rate = sum(1 / node.wave_packet_s for node in nodes) / 2
+    power = 1 if station.measurement == "polarisation" else 2
+    power = 1 if station.measurement == "polarisation" else 2
     dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
     return {
         "modes": station.photon_overlap,
         "wave packets": timing_of(arms, station).overlap,
-        "optical dephasing": mean_rate / (mean_rate + dephasing),
+        "optical dephasing": (mean_rate / (mean_rate + dephasing)) ** power,
     }
 
 
@@ -111,6 +116,9 @@ def _early_alone(clicks: int) -> int:
 class TwoPhotonOptics:
     """Two photons interfere; a packet is 1 for a node's photon, 2 for a stray one, 3 for both.
 
+    A time-bin qubit emits its stray photon in the bin of the other one. Where it is lost on the
+    way it has still told the memory's states apart: 5.
+
     Args:
         arms: the link's sides.
         station: its station.
@@ -121,15 +129,25 @@ class TwoPhotonOptics:
 
     def __init__(self, arms: Arms, station: BellStation) -> None:
         self._nodes = tuple(arm.node for arm in arms)
+        self._emission = [
+            (
+                node.excitation_probability,
+                node.excitation_probability * node.second_emission_probability,
+            )
+            for node in self._nodes
+        ]
         self._station = station
         timing = timing_of(arms, station)
         detector = station.detector
         self._efficiencies = tuple(detector.efficiency * share for share in timing.acceptances)
         shares = (
             pulse_acceptance(
-                node.pulse_s, detector.jitter_s, station.window_start_s, station.window_length_s
+                node.pulse_s,
+                detector.jitter_s,
+                station.window_start_s - late_s,
+                station.window_length_s,
             )
-            for node in self._nodes
+            for node, late_s in zip(self._nodes, (0.0, station.arrival_mismatch_s), strict=True)
         )
         self._stray_efficiencies = tuple(detector.efficiency * share for share in shares)
         self._coincident_overlap = math.prod(overlap_of(arms, station).values())
@@ -137,23 +155,27 @@ class TwoPhotonOptics:
         self._overlap = math.prod(overlap_of(arms, gated).values())
         self._dark = dark_probability(arms, station)
         self._afterpulse = _late_afterpulse(arms, station)
+        self._twins = station.measurement == "time-bin"
+        self._lone_twin = _QUBIT | _TOLD if self._twins else _QUBIT
         self._kept = Kept(timing.both, *timing.photon_dark, timing.dark_dark)
 
     def launch(self, port: int, stream: Stream) -> int:
         """Draws which photons a pulse makes a node emit."""
-        node = self._nodes[port]
+        once, twice = self._emission[port]
         uniform = stream.uniform()
-        if uniform >= node.excitation_probability:
+        if uniform >= once:
             return 0
-        twice = node.excitation_probability * node.second_emission_probability
         return _QUBIT | _STRAY if uniform < twice else _QUBIT
 
     def carry(self, packet: int, transmission: float, stream: Stream) -> int:
         """Draws which photons pass a channel."""
+        if packet == _QUBIT:
+            return packet if stream.uniform() < transmission else 0
+        passed = 0
         for photon in (_QUBIT, _STRAY):
-            if packet & photon and stream.uniform() >= transmission:
-                packet &= ~photon
-        return packet
+            if packet & photon and stream.uniform() < transmission:
+                passed |= photon
+        return self._lone_twin if packet & _STRAY and passed == _QUBIT else passed
 
     def arriving(self, port: int, transmission: float) -> PacketLaw:
         """Returns which photons can reach the station, with their chances."""
@@ -174,17 +196,18 @@ class TwoPhotonOptics:
             efficiency if packet & _QUBIT else 0.0
             for packet, efficiency in zip(packets, self._efficiencies, strict=True)
         )
-        strays = [
-            efficiency
+        first_stray, second_stray = (
+            efficiency if packet & _STRAY else 0.0 if packet & _TOLD else None
             for packet, efficiency in zip(packets, self._stray_efficiencies, strict=True)
-            if packet & _STRAY
-        ]
+        )
+        strays = first_stray, second_stray
         detector = self._station.detector
         states = click_states_by_cause(
             (first, second),
             self._overlap,
             self._dark,
-            strays=strays,
+            strays=() if self._twins else [e for e in strays if e is not None],
+            twins=strays if self._twins else (None, None),
             number_resolving=detector.number_resolving,
             kept=self._kept,
             coincident_overlap=self._coincident_overlap,
@@ -213,7 +236,8 @@ class TwoPhotonOptics:
         chance, twice = node.excitation_probability, node.second_emission_probability
         law = [
             (0, 1 - chance * (qubit + twice * stray * (1 - qubit))),
-            (_QUBIT, chance * qubit * (1 - twice * stray)),
+            (_QUBIT, chance * qubit * (1 - twice * (stray if not self._twins else 1.0))),
+            (_QUBIT | _TOLD, chance * qubit * twice * (1 - stray) if self._twins else 0.0),
             (_STRAY, chance * twice * stray * (1 - qubit)),
             (_QUBIT | _STRAY, chance * twice * qubit * stray),
         ]

@@ -44,7 +44,7 @@ def test_factors_multiply_to_the_herald_probability_without_dark_counts(budget: 
     [
         ("nodes.bob", "excitation", "nodes.bob.excitation_probability=1.0"),
         ("nodes.alice", "collection", "nodes.alice.collection_efficiency=1.0"),
-        ("fibres.bob", "attenuation", "fibres.bob_bsm.attenuation_db_per_km=0.0"),
+        ("fibres.bob_bsm", "attenuation", "fibres.bob_bsm.attenuation_db_per_km=0.0"),
         ("stations.bsm", "detectors", "stations.bsm.detector.efficiency=1.0"),
         ("stations.bsm", "Bell states accepted", 'stations.bsm.accept=["psi+","psi-"]'),
         ("stations.bsm", "overlap of modes", "stations.bsm.photon_overlap=1.0"),

@@ -201,7 +201,9 @@ def test_a_file_is_read_as_what_it_describes(munich: Path) -> None:
     assert isinstance(load_scenario(USTC), PhotonicScenario)
 
 
-@pytest.mark.parametrize("arguments", [("plot", "-o", "x.png"), ("plot", "--what", "timeline", "-o", "x.png")])
+@pytest.mark.parametrize(
+    "arguments", [("plot", "-o", "x.png"), ("plot", "--what", "timeline", "-o", "x.png")]
+)
 def test_other_commands_say_that_they_are_for_memories(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:

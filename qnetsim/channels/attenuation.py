@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
+_HALF_NM = 0.501e-9
+
 
 class AttenuationTable(NamedTuple):
     """The attenuation of a fibre type.
@@ -26,11 +28,13 @@ class AttenuationTable(NamedTuple):
     def at(self, wavelength_m: float) -> float | None:
         """Returns the attenuation in dB/km, or ``None`` outside the table.
 
-        Between two entries it follows a power of the wavelength, as Rayleigh scattering does.
+        Between two entries it follows a power of the wavelength, as Rayleigh scattering does. The
+        entries are known to the nanometre, so the ends reach half a nanometre further.
         """
         known, values = self.wavelengths_m, self.db_per_km
-        if not known[0] <= wavelength_m <= known[-1]:
+        if not known[0] - _HALF_NM <= wavelength_m <= known[-1] + _HALF_NM:
             return None
+        wavelength_m = min(max(wavelength_m, known[0]), known[-1])
         upper = min(bisect_right(known, wavelength_m), len(known) - 1)
         low, high = known[upper - 1], known[upper]
         share = math.log(wavelength_m / low) / math.log(high / low)

@@ -111,6 +111,11 @@ class BellStation(Spec):
             yield f"{window}: must be bin_separation_s, {self.bin_separation_s:g}, or less"
         if self.phase_noise_rad and kind == "polarisation":
             yield "phase_noise_rad: a polarisation measurement does not see the nodes' phase"
+        if self.coincidence_s and self.coincidence_s < self.detector.jitter_s:
+            yield (
+                f"coincidence_s = {self.coincidence_s:g}: must be the detector's jitter_s, "
+                f"{self.detector.jitter_s:g}, or more"
+            )
         if self.coincidence_s and kind != "polarisation":
             yield "coincidence_s belongs to the polarisation measurement, and to it alone"
 

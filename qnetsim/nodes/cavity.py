@@ -31,6 +31,11 @@ class Cavity(Spec):
         """Returns the lifetime of the exponential wave packet of the same mean, in s."""
         return self._emission(lifetime_s).mean_time_s
 
+    def oscillates(self, lifetime_s: float) -> bool:
+        """Whether emitter and cavity exchange the excitation, so no exponential packet leaves."""
+        linewidth_hz = 1 / (2 * math.pi * lifetime_s)
+        return 4 * self.coupling_hz > abs(self.decay_hz - linewidth_hz)
+
     def _emission(self, lifetime_s: float) -> CavityEmission:
         two_pi = 2 * math.pi
         return cavity_emission(two_pi * self.coupling_hz, two_pi * self.decay_hz, 1 / lifetime_s)

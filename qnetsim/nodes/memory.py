@@ -217,6 +217,8 @@ def _what_is_amiss(node: MemoryNode) -> str:
         return "collection_efficiency is missing, and no cavity sets it"
     if (node.encoding == "number") != (node.bright_population is not None):
         return "bright_population belongs to the number encoding, and to it alone"
+    if node.encoding == "absorbing" and node.excitation_probability < 1:
+        return "excitation_probability: must be 1 for a memory that absorbs"
     if node.encoding == "number" and node.second_emission_probability:
         return "second_emission_probability: not modelled for the number encoding"
     return ""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from qnetsim.nodes.detector import Detector
+from qnetsim.physics.spdc import MOST_MEAN_PAIRS
 from qnetsim.spec import (
     NonNegative,
     PositiveInteger,
@@ -25,6 +26,7 @@ from qnetsim.spec import (
 
 AngleDeg = Annotated[float, AfterValidator(within(-360, 360))]
 PulseRate = Annotated[float, AfterValidator(within(1e-3, 1e12))]
+MeanPairs = Annotated[float, AfterValidator(within(0, MOST_MEAN_PAIRS))]
 Outcome = Literal[-1, 1]
 BellName = Literal["psi+", "psi-"]
 
@@ -35,7 +37,7 @@ class Pairs(Spec):
     statistics: Literal["thermal", "poisson", "single"] = described(
         "down-conversion in a few modes, or in very many; or one pair at most"
     )
-    mean_pairs: NonNegative = described(
+    mean_pairs: MeanPairs = described(
         "mean number of pairs in a pulse; where there is one at most, its chance"
     )
     state: Literal["hv+vh", "hh+vv"] = described(

@@ -93,7 +93,8 @@ class Station:
         self.spec = spec
         self.optics = optics
         self._stream = stream
-        self._packets = [optics.dark, optics.dark]
+        self._none = optics.dark, optics.dark
+        self._packets = self._none
         self._dead_ps = units.to_ps(spec.detector.dead_time_s)
         self._detectors = tuple(spec.detectors.values())
         self._blind_until = [0] * len(self._detectors)
@@ -104,7 +105,8 @@ class Station:
 
     def receive(self, port: int, packet: Packet) -> None:
         """Lets light into a port."""
-        self._packets[port] = packet
+        first, second = self._packets
+        self._packets = (first, packet) if port else (packet, second)
 
     def blind_at(self, opening_ps: int) -> int:
         """Returns the click set of the detectors that are blind when a window opens."""
@@ -132,13 +134,12 @@ class Station:
             opening_ps: when the window opened.
             foretold: the cause and the clicks, where they were drawn before.
         """
-        first, second = self._packets
-        self._packets = [self.optics.dark, self.optics.dark]
-        blinded = self.blind_at(opening_ps) if self._dead_ps else 0
-        cause, clicks = foretold or self._draw((first, second), blinded)
+        packets, self._packets = self._packets, self._none
+        blinded = self.blind_at(opening_ps) if opening_ps < self._all_see_from else 0
+        cause, clicks = foretold or self._draw(packets, blinded)
         if clicks and self._dead_ps:
             self.blind(clicks, opening_ps)
-        return Reading((first, second), cause, clicks, blinded)
+        return Reading(packets, cause, clicks, blinded)
 
     def chances(self, packets: tuple[Packet, Packet], blinded: int) -> list[list[float]]:
         """Returns the chance of each cause and click set for what is in the station."""
@@ -166,11 +167,12 @@ class Station:
 
     def _draw(self, packets: tuple[Packet, Packet], blinded: int) -> tuple[int, int]:
         key = packets, blinded
-        if key not in self._cumulative:
+        sums = self._cumulative.get(key)
+        if sums is None:
             _make_room(self._cumulative)
-            self._cumulative[key] = _running_sums(self.chances(packets, blinded))
+            sums = self._cumulative[key] = _running_sums(self.chances(packets, blinded))
         uniform = self._stream.uniform()
-        for limit, cause, clicks in self._cumulative[key]:
+        for limit, cause, clicks in sums:
             if uniform < limit:
                 return cause, clicks
         return 0, 0

@@ -129,6 +129,7 @@ def click_states_by_cause(
     dark_probability: float,
     *,
     strays: Sequence[float] = (),
+    twins: tuple[float | None, float | None] = (None, None),
     number_resolving: bool = False,
     kept: Kept = ALL_KEPT,
     coincident_overlap: float | None = None,
@@ -144,17 +145,22 @@ def click_states_by_cause(
 
     A stray photon is one that an emitter sends before the one its memory is entangled with: of
     random polarisation and distinguishable from every other photon, so it lights each detector
-    equally often.
+    equally often. A twin is one that has the polarisation, or lies in the time bin, of the photon
+    that its memory is entangled with, and is distinguishable from every other photon too. Even
+    where it is lost it tells the memory's states apart, so no coherence is left.
 
     Args:
         efficiencies: as in ``two_photon_click_states``.
         overlap: likewise.
         dark_probability: likewise.
         strays: for each stray photon that reaches the station the chance that it clicks.
+        twins: for each memory the chance that its photon's twin clicks, which counts as a stray
+            photon then; ``None`` where there is no twin.
         number_resolving: whether detectors count; a set in which one counted more than once is
             discarded.
         kept: how often a coincidence passes the coincidence window; else it is discarded. A
-            stray photon counts as a photon of either node, and so does the click of several.
+            stray photon counts as a photon of either node, and so does the click of several; a
+            dark count in a detector that a photon lights changes nothing.
         coincident_overlap: I of the photons that lie within the coincidence window, in [-1, 1];
             that of all photons where there is no such window. It enters the click sets that name
             a Bell state.
@@ -173,7 +179,10 @@ def click_states_by_cause(
         for clicks, lit in enumerate(photons):
             part[cause, _seen(clicks, dead)] += lit
         for efficiency in strays:
-            part = _with_stray(part, efficiency, number_resolving, dead)
+            part = _with_stray(part, efficiency, range(4), number_resolving, dead)
+        for memory, twin in enumerate(twins):
+            if twin is not None:
+                part = _with_twin(part, memory, twin, number_resolving, dead)
         chances = (kept.photons, beside_dark[source], kept.darks)
         states += _with_dark_counts(part, dark_probability, number_resolving, chances, dead)
     return states
@@ -217,18 +226,33 @@ def _photon_parts(
     return [(0, 0, both), (0, 1, apart), (1, 0, first), (2, 0, second), (0, 0, none)]
 
 
-def _with_stray(states: Real, efficiency: float, number_resolving: bool, dead: int) -> Real:
-    """Returns the states once a stray photon has fallen on a random detector."""
+def _with_stray(
+    states: Real, efficiency: float, detectors: Sequence[int], number_resolving: bool, dead: int
+) -> Real:
+    """Returns the states once a stray photon has fallen on one of some detectors."""
     lit = (1 - efficiency) * states
     again = DISCARDED if number_resolving else 0
-    for clicks, d in product(_click_sets(states), range(len(DETECTORS))):
-        part = efficiency / len(DETECTORS) * states[:, clicks]
+    for clicks, d in product(_click_sets(states), detectors):
+        part = efficiency / len(detectors) * states[:, clicks]
         if dead >> d & 1:
             lit[:, clicks] += part
         elif clicks >> d & 1:
             lit[:, clicks | again] += part
         else:
             lit[_SECOND_EMISSION, clicks | 1 << d] += part.sum(axis=0)
+    return lit
+
+
+def _with_twin(
+    states: Real, memory: int, efficiency: float, number_resolving: bool, dead: int
+) -> Real:
+    """Returns the states once a photon's twin has told the memory's states apart."""
+    lit = np.zeros_like(states)
+    for value in (0, 1):
+        there = np.array([basis >> (1 - memory) & 1 == value for basis in range(4)])
+        detectors = [d for d, polarisation in enumerate(_POLARISATION) if polarisation == value]
+        part = states * np.outer(there, there)
+        lit += _with_stray(part, efficiency, detectors, number_resolving, dead)
     return lit
 
 

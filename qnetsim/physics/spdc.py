@@ -28,6 +28,10 @@ Complex = NDArray[np.complex128]
 Analysers = tuple[ArrayLike, ArrayLike]
 
 
+MOST_MEAN_PAIRS = 200.0
+"""The largest mean number of pairs for which click probabilities are known to keep their digits."""
+
+
 class PairState(NamedTuple):
     r"""The polarisation state of one pair.
 
@@ -66,7 +70,8 @@ class SpdcSource(NamedTuple):
 
     Attributes:
         state: the state of one pair.
-        mean_pairs: mu, the mean number of pairs in a pulse; sums overflow beyond about 700.
+        mean_pairs: mu, the mean number of pairs in a pulse, at most ``MOST_MEAN_PAIRS``: beyond it
+            the chance that nothing clicks is too small to start from.
         modes: K, 1 or more; infinite for the Poisson limit.
     """
 
@@ -141,7 +146,12 @@ def pulse_clicks(
 
     Returns:
         Array of the shape and order of ``pair_clicks``.
+
+    Raises:
+        ValueError: the mean number of pairs lies outside [0, ``MOST_MEAN_PAIRS``].
     """
+    if not 0 <= source.mean_pairs <= MOST_MEAN_PAIRS:
+        raise ValueError(f"mean_pairs ({source.mean_pairs:g}) must lie in [0, {MOST_MEAN_PAIRS:g}]")
     # A power would bring back cancellation: the logarithm of a mixture has terms of either sign.
     if source.modes == 1:
         return _with_dark_counts(_unseen_mode(source, analysers, receivers), receivers)

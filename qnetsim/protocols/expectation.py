@@ -41,6 +41,8 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 class LinkExpectation(NamedTuple):
     """What a link yields on average.
 
+    A particle that is lost between a herald and the readout is not accounted for in the states.
+
     Attributes:
         herald_rate_hz: heralds a second.
         attempt_rate_hz: attempts a second.
@@ -100,9 +102,10 @@ class _Instant(NamedTuple):
 
     Attributes:
         renewal: of its sessions.
-        herald_probability: of an attempt.
-        causes: the chance that an attempt heralds by each cause.
-        states: the memories' states by the Bell state that is heralded, their traces its chance.
+        herald_probability: of an attempt with both particles there.
+        causes: the mean number of a session's heralds by each cause.
+        states: the memories' states by the Bell state that is heralded, their traces the mean
+            number of a session's heralds.
     """
 
     renewal: Renewal
@@ -125,13 +128,19 @@ class _ClosedForm:
     def at(self, time_ps: int) -> _Instant:
         """Returns the averages with the channels as they are at a time in ps."""
         first, second = (arm.transmission(time_ps) for arm in self.arms)
+        present = ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
         heard = self._heard()
-        states = heard * self._click_states((first, second))
-        chances = heard * np.array(
+        by_cause = heard * np.array([self._click_chances(there).sum(axis=1) for there in present])
+        chances = by_cause.sum(axis=1)
+        renewal = session_renewal(self.timing, self._slots, chances)
+        weights = renewal.with_particles
+        states = np.sum(
             [
-                self._click_chances(there).sum()
-                for there in ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
-            ]
+                heard * weight * self._click_states(there)
+                for weight, there in zip(weights, present, strict=True)
+                if weight > 0
+            ],
+            axis=0,
         )
         by_name = {
             name: transmitted(
@@ -142,26 +151,19 @@ class _ClosedForm:
             )
             for name, patterns in self._patterns().items()
         }
-        renewal = session_renewal(self.timing, self._slots, chances)
-        causes = heard * self._click_chances((first, second)).sum(axis=1)
-        return _Instant(renewal, float(chances[0]), causes, by_name)
+        return _Instant(renewal, float(chances[0]), weights @ by_cause, by_name)
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
         """Returns the mean over time; states and causes are weighted with their heralds."""
         working = self._working_share()
-        rates = [working * i.renewal.heralds / i.renewal.length_s for i in instants]
         count = len(instants) / working
-        weights = [
-            rate / i.herald_probability if i.herald_probability > 0 else 0.0
-            for rate, i in zip(rates, instants, strict=True)
-        ]
-        pairs = list(zip(weights, instants, strict=True))
+        pairs = [(working / i.renewal.length_s, i) for i in instants]
+        total = sum(w * i.renewal.heralds for w, i in pairs)
         causes = np.sum([w * i.causes for w, i in pairs], axis=0)
         sums: dict[str, Matrix] = {
             name: np.sum([w * i.states[name] for w, i in pairs], axis=0)
             for name in self._patterns()
         }
-        total = sum(rates)
         traces = {name: float(np.trace(state).real) for name, state in sums.items()}
         heralded = {
             name: (traces[name] / total, state / traces[name])
@@ -243,8 +245,8 @@ class _ClosedForm:
         node = self.arms[index].node
         latency_s = units.to_seconds(self.timing.latencies[index])
         law = self.arms[index].classical.lateness()
-        late_s = sum(extra_s * chance for extra_s, chance in law)
-        late_s /= math.fsum(chance for _, chance in law)
+        heard = math.fsum(chance for _, chance in law)
+        late_s = sum(extra_s * chance for extra_s, chance in law) / heard if heard else 0.0
         trap = node.trap
         loading_s = trap.loading_mean_s if trap else 0.0
         lifetime_s = trap.lifetime_s if trap else None
@@ -299,7 +301,8 @@ def protocol_expectation(
     return ProtocolExpectation(
         table,
         sum((sign_xy * table[x, y] for x, y, sign_xy in protocol.chsh_terms), start=0.0),
-        [(1 - sign * table[x, y]) / 2 for x, y in protocol.key_pairs],
+        # Rounding may leave a perfect correlator 1e-16 beyond 1.
+        [min(max((1 - sign * table[x, y]) / 2, 0.0), 1.0) for x, y in protocol.key_pairs],
         [
             first.setting_probability(x) * second.setting_probability(y)
             for x, y in protocol.key_pairs

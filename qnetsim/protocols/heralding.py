@@ -31,6 +31,8 @@ from qnetsim.protocols.slot_cycle import Herald, SlotCycle, User
 from qnetsim.timeline import ProcessGenerator, Timeline
 from qnetsim.units import NEVER_PS
 
+_BRANCHES_KEPT = 4096
+
 Resolution = Literal["herald", "attempt"]
 _Heralded = Generator[simpy.Event, Any, bool]
 
@@ -74,6 +76,8 @@ def transmitted(state: Matrix, spec: BellStation, arms: Arms, time_ps: int) -> M
     """
     for qubit, arm in enumerate(arms):
         state = depolarise(state, qubit, arm.node.visibility)
+        if arm.channel.rotation_jitter_deg:
+            state = dephase(state, qubit, arm.channel.rotation_coherence, "y")
         angle = arm.channel.rotation_rad(time_ps)
         if angle:
             state = rotate(state, qubit, -angle)
@@ -125,6 +129,10 @@ class HeraldedLink:
         self._emission = tuple(streams[f"{arm.name}.emission"] for arm in self.arms)
         self._messages = streams[f"{name}.messages"]
         self._steady_messages = all(arm.classical.is_steady for arm in self.arms)
+        self._transmissions = [
+            None if arm.channel.drift_db_per_hour else arm.best_transmission for arm in self.arms
+        ]
+        self._turning = any(arm.channel.rotation_drift_deg_per_hour for arm in self.arms)
         self._channels = streams[f"{name}.fibre"]
         self._skip = SkipAhead(self.arms, self.station, self.timing, streams[f"{name}.skip"])
         skips = resolution == "herald"
@@ -265,7 +273,9 @@ class HeraldedLink:
             return optics.dark
         packet = optics.launch(port, self._emission[port])
         if packet:
-            transmission = self.arms[port].transmission(self._timeline.now)
+            transmission = self._transmissions[port]
+            if transmission is None:
+                transmission = self.arms[port].transmission(self._timeline.now)
             packet = optics.carry(packet, transmission, self._channels)
         return packet
 
@@ -287,9 +297,13 @@ class HeraldedLink:
             self.log.missed += 1
             return False
         passed_ps = session.attempt_start(attempt) + self.timing.opening
-        key = reading, *(arm.channel.rotation_rad(passed_ps) for arm in self.arms)
+        key: Hashable = reading
+        if self._turning:
+            key = reading, *(arm.channel.rotation_rad(passed_ps) for arm in self.arms)
         known = self._branches.get(key)
         if known is None:
+            if len(self._branches) >= _BRANCHES_KEPT:
+                self._branches.clear()
             state = heralded_state(self.station, self.arms, reading, passed_ps)
             nodes = tuple(arm.node for arm in self.arms)
             known = self._branches[key] = len(self.states), Branch(state, nodes)

@@ -21,6 +21,8 @@ _INSTANT_PER_S = 1e15
 
 Vector = NDArray[np.float64]
 
+_BOTH: Vector = np.array([1.0, 0.0, 0.0, 0.0])
+
 
 class SlotRates(NamedTuple):
     """What a slot does between sessions.
@@ -48,12 +50,15 @@ class Renewal(NamedTuple):
         attempts: mean number of attempts.
         attempting_s: mean time spent on them.
         length_s: mean time from the session's announcement to the next one's.
+        with_particles: (4,), mean number of attempts while the particles there are both, the
+            first's, the second's, none.
     """
 
     heralds: float
     attempts: float
     attempting_s: float
     length_s: float
+    with_particles: Vector
 
 
 class _Cycle(NamedTuple):
@@ -61,14 +66,15 @@ class _Cycle(NamedTuple):
 
     Attributes:
         herald: chance of a herald.
-        attempts: mean number of attempts.
+        attempts: (4,), mean number of attempts while the particles there are both, the first's,
+            the second's, none.
         herald_s: mean time from the check to the herald's decision, zero where there is none.
         survivors: chances at the next check, without a herald, that the particles left are
             both, the first's, the second's, none.
     """
 
     herald: float
-    attempts: float
+    attempts: Vector
     herald_s: float
     survivors: Vector
 
@@ -90,10 +96,11 @@ def session_renewal(
     after_herald = _gap_after_round(slots)
     if not timing.burst:
         if not herald_chances[0]:
-            return Renewal(0.0, 1.0, period_s, period_s)
+            return Renewal(0.0, 1.0, period_s, period_s, _BOTH)
         attempts = 1 / herald_chances[0]
         attempting = (attempts - 1) * period_s + decision_s
-        return Renewal(1.0, attempts, attempting, go_s + attempting + after_herald)
+        length_s = go_s + attempting + after_herald
+        return Renewal(1.0, attempts, attempting, length_s, attempts * _BOTH)
     cooling_s = to_seconds(timing.cooling)
     cycle_s = to_seconds(timing.cycle)
     burst_s = cycle_s - cooling_s
@@ -101,7 +108,7 @@ def session_renewal(
     cycle = _cycle(timing, slots, herald_chances)
     exits = cycle.herald + cycle.survivors[1:].sum()
     if not exits:
-        return Renewal(0.0, cycle.attempts, burst_s, cycle_s)
+        return Renewal(0.0, float(cycle.attempts.sum()), burst_s, cycle_s, cycle.attempts)
     cycles = first_check[0] / exits
     lost = first_check + cycles * cycle.survivors
     gap = cycles * cycle.herald * after_herald
@@ -110,9 +117,10 @@ def session_renewal(
     session_s = go_s + cooling_s + cycles * (cycle.herald_s + quiet * cycle_s)
     return Renewal(
         cycles * cycle.herald,
-        cycles * cycle.attempts,
+        cycles * float(cycle.attempts.sum()),
         cycles * (cycle.herald_s + quiet * burst_s),
         session_s + gap,
+        cycles * cycle.attempts,
     )
 
 
@@ -143,7 +151,7 @@ def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: V
     to_check = [to_seconds(timing.period + timing.cooling - e) for e in timing.emissions]
     return _Cycle(
         herald,
-        float(total.sum()),
+        total,
         mean_index * to_seconds(timing.period) + herald * to_seconds(timing.decision),
         (last * (1 - herald_chances)) @ _survivors(slots, to_check),
     )

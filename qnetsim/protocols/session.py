@@ -16,6 +16,7 @@ from qnetsim.errors import Fault
 from qnetsim.nodes.bsm import BellStation
 
 _FORGOTTEN = 20.0
+_LIFETIMES = 7.0  # after which a thousandth of a photon is left
 
 
 class Timing(NamedTuple):
@@ -96,7 +97,7 @@ class Timing(NamedTuple):
 
 
 def memory_faults(arms: tuple[Arm, Arm], station: BellStation, path: str) -> Iterator[Fault]:
-    """Yields what a station's detectors would remember from attempt to attempt, unmodelled.
+    """Yields what would reach from one attempt into the next, which is not modelled.
 
     Args:
         arms: the link's sides.
@@ -104,8 +105,17 @@ def memory_faults(arms: tuple[Arm, Arm], station: BellStation, path: str) -> Ite
         path: where the station stands.
     """
     detector = station.detector
+    timing = Timing.of(arms, station)
+    longest_s = units.to_seconds(timing.period) / _LIFETIMES
+    for arm in arms:
+        if arm.node.wave_packet_s > longest_s:
+            yield Fault(
+                f"nodes.{arm.name}.photon_lifetime_s",
+                f"{arm.node.wave_packet_s:g}",
+                f"must be {longest_s:g} or less, or photons click in the next attempt",
+            )
     if detector.afterpulse_probability:
-        period_s = units.to_seconds(Timing.of(arms, station).period)
+        period_s = units.to_seconds(timing.period)
         quiet_s = period_s - station.window_length_s - (station.bin_separation_s or 0.0)
         longest_s = (quiet_s - detector.dead_time_s) / _FORGOTTEN
         if detector.afterpulse_lifetime_s > longest_s:

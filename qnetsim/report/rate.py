@@ -10,16 +10,21 @@ import numpy as np
 
 from qnetsim import units
 from qnetsim.network import Network
+from qnetsim.nodes.memory import MemoryNode
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import link_expectation
 from qnetsim.protocols.session import Timing
 from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure, tidy
+from qnetsim.result import Result
 from qnetsim.simulation import Report, Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LONGEST_POINT_S = 1e6
+_RELOADS = 20
+_MOST_HERALDS = 30_000
+_BLOCKS = 16
 
 
 class RatePoint(NamedTuple):
@@ -113,7 +118,10 @@ def simulate_rates(
     heralds: int,
     report: Callable[[int], bool] | None = None,
 ) -> list[SimulatedRate]:
-    """Returns simulated rates, each from so many heralds or a million simulated seconds.
+    """Returns simulated rates in the steady state.
+
+    Each comes from about so many heralds, or more where traps reload seldom; from a million
+    simulated seconds at most.
 
     Args:
         network: the hardware.
@@ -127,15 +135,51 @@ def simulate_rates(
     go_on: Report | None = report and (lambda *_: report(len(rates)))
     for length_m in lengths_m:
         longer = stretched(network, protocol.link, length_m)
-        simulation = Simulation(longer, protocol, seed, max_rounds=heralds)
-        result = simulation.run(_LONGEST_POINT_S, go_on)
+        simulation = Simulation(longer, protocol, seed)
+        result = simulation.run(_long_enough_s(longer, protocol.link, heralds), go_on)
         if result.partial:
             break
-        found = len(result.heralds)
-        if found:
-            rate = found / result.sim_time_s
-            rates.append(SimulatedRate(length_m, rate, rate / math.sqrt(found)))
+        rate = _steady_rate(result, length_m)
+        if rate is not None:
+            rates.append(rate)
     return rates
+
+
+def _long_enough_s(network: Network, link: str, heralds: int) -> float:
+    """Returns how long to simulate, in s: so many heralds, and many reloads of a trap.
+
+    Reloads count only up to a number of heralds; the blocks' scatter shows what they leave open.
+    """
+    expected = link_expectation(network, link, _LONGEST_POINT_S)
+    arms = network.arms(link)
+    period_s = units.to_seconds(Timing.of(arms, network.station_of(link)).period)
+    rate_hz = expected.herald_rate_hz if expected else 1 / period_s
+    if not rate_hz:
+        return _LONGEST_POINT_S
+    reloads_s = _RELOADS * max(_reload_s(arm.node) for arm in arms)
+    wanted_s = max(heralds / rate_hz, min(reloads_s, _MOST_HERALDS / rate_hz))
+    return min(wanted_s, _LONGEST_POINT_S)
+
+
+def _reload_s(node: MemoryNode) -> float:
+    """Returns the mean time from one loading of a node's trap to the next, in s."""
+    if node.trap is None or node.trap.lifetime_s is None:
+        return 0.0
+    return node.trap.loading_mean_s + node.trap.lifetime_s
+
+
+def _steady_rate(result: Result, length_m: float) -> SimulatedRate | None:
+    """Returns the rate after a start-up, with the error that the scatter of its blocks shows."""
+    edges = np.linspace(0, result.sim_time_s, _BLOCKS + 2)
+    counts = np.histogram(result.heralds.time_s, edges)[0][1:]
+    block_s = float(edges[1])
+    if not counts.sum():
+        return None
+    poisson = math.sqrt(counts.sum()) / _BLOCKS
+    scatter = float(np.std(counts, ddof=1)) / math.sqrt(_BLOCKS)
+    return SimulatedRate(
+        length_m, float(np.mean(counts)) / block_s, max(poisson, scatter) / block_s
+    )
 
 
 def default_lengths_m(network: Network, link: str, points: int) -> list[float]:
@@ -162,7 +206,8 @@ def draw_rates(
     figure, axes = new_figure()
     km = [point.length_m / 1000 for point in curve]
     closed = [point.herald_rate_hz or math.nan for point in curve]
-    axes.plot(km, closed, color=CLOSED, lw=1.2, label="closed form")
+    if not all(map(math.isnan, closed)):
+        axes.plot(km, closed, color=CLOSED, lw=1.2, label="closed form")
     limits = [p.event_ready_hz for p in curve if p.event_ready_hz is not None]
     bounds = [p.repeaterless_hz for p in curve]
     if limits:

@@ -37,7 +37,7 @@ def pairs(**changes: object) -> Pairs:
     ("make", "words"),
     [
         (lambda: pairs(mean_pairs=1.5), "mean_pairs must lie in [0, 1] for the statistics"),
-        (lambda: pairs(mean_pairs=-1.0), "mean_pairs = -1.0: must lie in [0, inf)"),
+        (lambda: pairs(mean_pairs=-1.0), "mean_pairs = -1.0: must lie in [0, 200]"),
         (lambda: pairs(visibility=1.1), "visibility = 1.1: must lie in [0, 1]"),
         (lambda: pairs(statistics="laser"), "must be one of 'thermal', 'poisson' or 'single'"),
         (

@@ -132,3 +132,42 @@ def test_drift_is_averaged_whatever_the_run_has_to_do_with_the_realignments(
     one_tooth = link_expectation(small_network, "main", 1.0)
     assert one_tooth is not None
     assert expected.herald_rate_hz == pytest.approx(one_tooth.herald_rate_hz, rel=5e-3)
+
+
+def test_heralds_of_attempts_without_a_particle_count_with_their_causes_and_states(
+    small_network: qn.Network,
+) -> None:
+    """A loss shows only at the end of a burst; until then dark counts herald white memories."""
+    lossy = {
+        "trap": qn.Trap(loading_mean_s=1e-4, lifetime_s=1e-3),
+        "cooling": qn.Cooling(duration_s=1e-6, every_attempts=1000),
+    }
+    noisy = small_network.stations["bsm"].detector.model_copy(update={"dark_count_rate_hz": 3e4})
+    station = small_network.stations["bsm"].model_copy(update={"detector": noisy})
+    small_network.stations["bsm"] = station
+    before = link_expectation(small_network, "main", 1.0)
+    node = small_network.nodes["bob"]
+    small_network.nodes["bob"] = qn.MemoryNode(**(dict(node) | lossy))
+    after = link_expectation(small_network, "main", 1.0)
+    assert before is not None
+    assert after is not None
+    assert after.herald_probability == pytest.approx(before.herald_probability, rel=1e-12)
+    assert sum(after.causes.values()) == pytest.approx(1, rel=1e-12)
+    assert sum(share for share, _ in after.heralded.values()) == pytest.approx(1, rel=1e-12)
+    assert after.causes["dark count"] > 1.1 * before.causes["dark count"]
+    assert after.heralded_fidelity < before.heralded_fidelity - 0.005
+
+
+@pytest.mark.parametrize(
+    "late",
+    [{"jitter_mean_s": 1e-6}, {"loss_probability": 1.0, "retransmit_after_s": 1e-6}],
+)
+def test_a_herald_that_never_comes_in_time_is_none(
+    small_network: qn.Network, protocol: qn.DIQKD, late: dict[str, float]
+) -> None:
+    small_network.classical["bob", "bsm"] = qn.ClassicalChannel(length_m=400.0, **late)
+    result = qn.simulate(small_network, protocol, seed=1, duration_s=0.01)
+    assert result.heralds_missed > 0
+    assert len(result.heralds) == 0
+    assert result.expected_link is not None
+    assert result.expected_link.herald_rate_hz == 0

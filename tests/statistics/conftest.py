@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 
 import pytest
-from links import VARIANTS, Played, params, play_both
+from links import Played, params, play_both
+from variants import VARIANTS
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,16 @@ from collections.abc import Callable
 
 import pytest
 from comparison import column_of, compare
-from links import ALICE_LOADING_S, PERIOD_S, Played, on, play
+from links import Played, on, play
+from variants import ALICE_LOADING_S
 
 from qnetsim.channels.fibre import Fibre
-from qnetsim.nodes.station import Station
+from qnetsim.nodes.station import PacketLaw, Station
+from qnetsim.optics import TwoPhotonOptics
+from qnetsim.physics.noise import rotate
+from qnetsim.protocols import heralding
 from qnetsim.protocols.expectation import link_expectation
+from qnetsim.protocols.heralding import HeraldedLink
 from qnetsim.protocols.session import Session
 from qnetsim.protocols.slot_cycle import Herald, SlotCycle
 from qnetsim.rng import Stream
@@ -38,13 +43,13 @@ def test_attempts_and_skips_follow_one_law(played: Played):
 
 
 def test_links_herald_with_the_chance_that_is_claimed(played: Played):
-    """Within 3 %: a figure of the link, or of its run where there is no closed form."""
+    """Within 3 %; within 6 % where there is no closed form, but only a run, to tell."""
     variant = played.variant
     expected = link_expectation(variant.network(), "main", duration_s=100.0)
     attempts = column_of(played.runs["attempt"], lambda part: part.books["attempts"]).mean()
     chance = expected.herald_probability if expected else 1 / attempts
-    assert chance == pytest.approx(variant.chance, rel=0.03)
-    assert played.runs["attempt"][0].period_ps == pytest.approx(PERIOD_S * 1e12, rel=1e-6)
+    assert chance == pytest.approx(variant.chance, rel=0.03 if expected else 0.06)
+    assert played.runs["attempt"][0].period_ps == pytest.approx(variant.period_s * 1e12, rel=1e-6)
 
 
 @on("loss and reload")
@@ -81,10 +86,10 @@ def _draw_one_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def _leave_out_the_heralds_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     right = SlotCycle.herald
 
-    def at_once(cycle: SlotCycle, herald: Herald) -> None:
+    def at_once(cycle: SlotCycle, herald: Herald, extra_ps: int) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(cycle, "_latency_ps", 0)
-            right(cycle, herald)
+            right(cycle, herald, extra_ps)
 
     monkeypatch.setattr(SlotCycle, "herald", at_once)
 
@@ -102,13 +107,49 @@ def _notice_losses_a_check_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "cycle_of_check_after", lambda *args: right(*args) + 1)
 
 
+def _forget_stray_photons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the skip alone: no photon of a double emission but the last one arrives."""
+    right = TwoPhotonOptics.arriving
+
+    def without(optics: TwoPhotonOptics, port: int, transmission: float) -> PacketLaw:
+        law = dict(right(optics, port, transmission))
+        for stray, left in ((2, 0), (3, 1)):
+            law[left] = law.get(left, 0.0) + law.pop(stray, 0.0)
+        return list(law.items())
+
+    monkeypatch.setattr(TwoPhotonOptics, "arriving", without)
+
+
+def _bound_by_the_chance_at_its_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that is too low where less light heralds more often."""
+    right = TwoPhotonOptics.arriving
+    monkeypatch.setattr(TwoPhotonOptics, "corners", lambda *args: [right(*args)])
+
+
+def _turn_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heralding, "rotate", lambda state, k, angle: rotate(state, k, -angle))
+
+
+def _forget_recalibrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a herald ends the session: the skip takes it to go on when one is due."""
+    right = HeraldedLink._session_end
+
+    def never_due(link: HeraldedLink, session: Session, loss_ps: int) -> tuple[int, int]:
+        with monkeypatch.context() as patch:
+            patch.setattr(link, "_calibration_due", NEVER_PS)
+            return right(link, session, loss_ps)
+
+    monkeypatch.setattr(HeraldedLink, "_session_end", never_due)
+
+
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
 
 def _against_wrong_skip(played: Played, wrong: Mutation, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         wrong(patch)
-        skipped = [play(played.name, "herald", seed=0, heralds=20_000)]
+        heralds = min(20_000, 2 * played.variant.heralds)
+        skipped = [play(played.name, "herald", seed=0, heralds=heralds)]
     return compare(played.runs["attempt"], skipped, played.variant.network())
 
 
@@ -135,6 +176,17 @@ def test_latency_left_out_is_seen(played: Played, monkeypatch: pytest.MonkeyPatc
         ("dead time", _forget_dead_times, "clicks, causes and states"),
         ("drift", _overlook_realignments, "time since alice's fibre was realigned"),
         ("loss and reload", _notice_losses_a_check_late, "gaps"),
+        ("second emission", _forget_stray_photons, "clicks, causes and states"),
+        (
+            "second emission and dead time",
+            _forget_stray_photons,
+            "clicks, causes and states",
+        ),
+        ("time bins, blind late", _forget_stray_photons, "clicks, causes and states"),
+        ("counting under fast drift", _bound_by_the_chance_at_its_best, "attempts"),
+        ("rotation", _turn_the_other_way, "first along x, second along z"),
+        ("frequent recalibration", _forget_recalibrations, "attempts"),
+        ("recalibration of cooled particles", _forget_recalibrations, "attempts"),
     ],
     indirect=["played"],
 )
