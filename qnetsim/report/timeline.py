@@ -30,9 +30,13 @@ def draw_timeline(title: str, network: Network, link: str, attempts: int) -> Fig
     unit = max(max(lengths), 1e-9)
     # A link end that lies in the station's own laboratory still gets a line of its own.
     places = [-max(lengths[0] / unit, 0.15), 0.0, max(lengths[1] / unit, 0.15)]
+    delays = tuple(arm.channel.delay_ps for arm in arms)
     for attempt in range(attempts):
-        last = attempt == attempts - 1
-        _draw_attempt(axes, timing, attempt * timing.period, places, last)
+        last, start = attempt == attempts - 1, attempt * timing.period
+        if station.source is None:
+            _draw_attempt(axes, timing, start, places, last)
+        else:
+            _draw_absorption(axes, timing, start, (places[0], places[2]), delays, last)
     end = attempts * timing.period / _PS_PER_US
     for place in places:
         axes.plot([0, end], [place] * 2, color=CLOSED, lw=0.8, zorder=1)
@@ -62,6 +66,33 @@ def _draw_attempt(
                   ls="-" if heralds else "--", zorder=3)  # fmt: skip
         if heralds:
             axes.plot([decision, heard], [0, place], color=PUBLISHED, lw=1.2, zorder=3)
+            axes.plot(heard, place, "o", color=PUBLISHED, ms=4, zorder=4)
+
+
+def _draw_absorption(
+    axes: Any,
+    timing: Timing,
+    start: int,
+    places: tuple[float, float],
+    delays: tuple[int, ...],
+    heralds: bool,
+) -> None:
+    """Draws a pair from the middle, its absorption at the nodes, and their reports."""
+    decision = (start + timing.decision) / _PS_PER_US
+    for arm, place in enumerate(places):
+        absorbed = start + timing.emissions[arm]
+        sent_us, absorbed_us = (t / _PS_PER_US for t in (absorbed - delays[arm], absorbed))
+        reports_us = decision - timing.latencies[arm] / _PS_PER_US
+        axes.plot([start / _PS_PER_US, sent_us], [0, 0], color="#c9d6df", lw=6,
+                  solid_capstyle="butt", zorder=2)  # fmt: skip
+        axes.plot([sent_us, absorbed_us], [0, place], color=SIMULATED, lw=1.2 if heralds else 0.7,
+                  ls="-" if heralds else "--", zorder=3)  # fmt: skip
+        axes.plot([absorbed_us, reports_us], [place] * 2, color=CLOSED, lw=6,
+                  solid_capstyle="butt", zorder=2)  # fmt: skip
+        if heralds:
+            heard = (start + timing.herald_arrival(arm)) / _PS_PER_US
+            axes.plot([reports_us, decision, heard], [place, 0, place], color=PUBLISHED, lw=1.2,
+                      zorder=3)  # fmt: skip
             axes.plot(heard, place, "o", color=PUBLISHED, ms=4, zorder=4)
 
 
