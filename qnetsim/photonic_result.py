@@ -148,6 +148,15 @@ class PhotonicResult:
         cells = self.rounds.shape[0] * self.rounds.shape[1]
         return key_rate(self.protocol.bound, self.expected_chsh, qbers, len(qbers) / cells)
 
+    @cached_property
+    def wait_s(self) -> Estimate | None:
+        """Mean time from one herald to the next; of independent pulses, so geometric."""
+        if not (self.heralded and self._total):
+            return None
+        mean_s = self.sim_time_s / self._total
+        share = 1 - self._total / self.pulses
+        return Estimate(mean_s, mean_s * (share / self._total) ** 0.5, self._total)
+
     def summary(self) -> dict[str, Any]:
         """Returns the figures under the documented keys of ``qnetsim run --json``."""
         rate, expected_rate = self.key_rate_bits_per_round, self.expected_key_rate_bits_per_round
@@ -170,6 +179,9 @@ class PhotonicResult:
             "rounds": self._total,
             "heralds_by_cause": self._heralds_by_cause(),
         }
+        figures |= _figure(
+            "wait_s", self.wait_s, 1 / expected_hz if self._waits(expected_hz) else None
+        )
         figures |= _figure("chsh_s", self.chsh, self.expected_chsh)
         figures |= _figure("qber", self._qber(self._key_pairs), self._expected_qber())
         for k, qber in enumerate(self.qbers):
@@ -204,6 +216,9 @@ class PhotonicResult:
         partial = ", PARTIAL: ended early" if self.partial else ""
         no_key = ", no bound for its key rate" if self.protocol.bound == "none" else ""
         return f"{self.scenario}, seed {self.seed}, resolution '{self.resolution}'{no_key}{partial}"
+
+    def _waits(self, herald_rate_hz: float) -> bool:
+        return self.heralded and herald_rate_hz > 0
 
     def _sections(self) -> list[display.Section]:
         return display.sections(self.summary(), self.published)

@@ -32,7 +32,8 @@ ALL = [USTC, SWAPPING, AMPLIFIER]
 KEYS = {
     "scenario", "seed", "resolution", "partial", "sim_time_s", "wall_time_s", "attempts",
     "heralds", "herald_rate_hz", "expected_herald_rate_hz", "expected_herald_probability",
-    "duty_cycle", "expected_duty_cycle", "rounds", "heralds_by_cause", "chsh_s", "chsh_s_stderr",
+    "duty_cycle", "expected_duty_cycle", "rounds", "heralds_by_cause", "wait_s", "wait_s_stderr",
+    "expected_wait_s", "chsh_s", "chsh_s_stderr",
     "expected_chsh_s", "qber", "qber_stderr", "expected_qber", "qber_0", "qber_0_stderr",
     "expected_qber_0", "keep_no_click", "flip_probability", "kept_key_rounds",
     "kept_key_rounds_stderr", "expected_kept_key_rounds", "conditional_entropy_bits",

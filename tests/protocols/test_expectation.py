@@ -171,3 +171,35 @@ def test_a_herald_that_never_comes_in_time_is_none(
     assert len(result.heralds) == 0
     assert result.expected_link is not None
     assert result.expected_link.herald_rate_hz == 0
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_links_without_noise_have_a_key_rate(small_network: qn.Network, seed: int) -> None:
+    """A perfect correlator is 1 to the last digit or one beyond it."""
+    rng = np.random.default_rng(seed)
+    station = small_network.stations["bsm"]
+    quiet = station.detector.model_copy(update={"dark_count_rate_hz": 0.0})
+    changes = {"detector": quiet, "photon_overlap": rng.random()}
+    small_network.stations["bsm"] = station.model_copy(update=changes)
+    for name, node in small_network.nodes.items():
+        perfect = {
+            "atom_photon_fidelity": 1.0,
+            "t2_s": None,
+            "collection_efficiency": rng.random(),
+            "readout": qn.Readout(duration_s=1e-6),
+        }
+        small_network.nodes[name] = node.model_copy(update=perfect)
+    along_the_poles = qn.DIQKD(
+        link="main",
+        parties=[
+            qn.Party(node="alice", angles_deg=[0.0, 45.0], input_bias=0.0),
+            qn.Party(node="bob", angles_deg=[22.5, -22.5, 0.0, 0.0], input_bias=0.0),
+        ],
+        key_pairs=[(0, 2)],
+        key_anticorrelated=True,
+        chsh_terms=[(0, 0, -1), (0, 1, -1), (1, 0, 1), (1, 1, -1)],
+        bound="chsh",
+    )
+    figures = qn.simulate(small_network, along_the_poles, seed=seed, max_rounds=2).summary()
+    assert 0 <= figures["expected_qber"] <= 1
+    assert figures["expected_key_rate_bits_per_round"] >= 0
