@@ -243,7 +243,7 @@ def _midpoint_source() -> qn.Network:
     source = qn.MidpointSource(
         pair_probability=0.3, two_pairs_probability=0.05, fidelity=0.95, photon_lifetime_s=20e-9
     )
-    absorbing = {"encoding": "absorbing"}
+    absorbing = {"encoding": "absorbing", "excitation_probability": 1.0}
     station = {"measurement": "midpoint", "source": source, "accept": ["psi+"]}
     return network(0.7, alice=absorbing, bob=absorbing, station=station)
 
