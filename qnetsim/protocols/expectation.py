@@ -138,7 +138,7 @@ class _ClosedForm:
             [
                 heard * weight * self._click_states(there)
                 for weight, there in zip(weights, present, strict=True)
-                if weight > 0
+                if weight > 0 or there is present[0]
             ],
             axis=0,
         )

@@ -444,14 +444,19 @@ def broken(name: str, changes: dict[str, Any]) -> Any:
                {"fibres.alice_bsm.drift_db_per_hour": 1e9,
                 "stations.bsm.detector.dark_count_rate_hz": 0.0}),
         broken("preparation beyond the lifetime", {"nodes.alice.preparation_s": 1e6}),
-        broken("an attempt that takes no time", NO_DELAY),
-        broken("an attempt that takes no time, uncooled", {**NO_DELAY, **NO_TRAPS}),
         broken("a key setting that is never drawn", {"protocol.parties.0.input_bias": 0.5}),
     ],
 )  # fmt: skip
 def test_numbers_that_broke_a_run_once(changes: dict[str, Any], resolution: str) -> None:
     with time_limit(TIME_LIMIT_S):
         play(changed({**changes, "run.resolution": resolution}), LONGEST_S)
+
+
+@pytest.mark.parametrize("more", [{}, NO_TRAPS], ids=["cooled", "uncooled"])
+def test_an_attempt_that_takes_no_time_is_shorter_than_its_photons(more: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match="photons click in the next attempt") as error:
+        play(changed({**NO_DELAY, **more}), LONGEST_S)
+    check_refusal(error.value)
 
 
 @pytest.mark.parametrize(
