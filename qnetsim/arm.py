@@ -102,7 +102,9 @@ def light_faults(arms: Iterable[Arm], station: BellStation, path_of: PathOf) -> 
         if station.source is not None:
             yield from _source_faults(arm, station.source, path_of)
         yield from _colour_faults(arm, path_of)
-        yield from _tail_faults(arm, station, path_of)
+        if station.bin_separation_s is not None:
+            path, mixed = path_of("nodes", arm.name), "early photons click in the late bin"
+            yield from tail_faults(arm, station.bin_separation_s, path, mixed)
         arrived[arm.name] = arm.arriving_m
     yield from _strong_coupling_faults(arms, path_of)
     (first, one), (second, other) = arrived.items()
@@ -151,15 +153,19 @@ def _colour_faults(arm: Arm, path_of: PathOf) -> Iterator[Fault]:
         yield Fault(path_of("fibres", arm.name), value, str(error))
 
 
-def _tail_faults(arm: Arm, station: BellStation, path_of: PathOf) -> Iterator[Fault]:
-    """Yields where an early photon would still click in the late bin."""
-    if station.bin_separation_s is None:
-        return
-    longest_s = station.bin_separation_s / _LIFETIMES
+def tail_faults(arm: Arm, within_s: float, path: str, otherwise: str) -> Iterator[Fault]:
+    """Yields where a node's wave packet outlasts what it must be over in.
+
+    Args:
+        arm: the node's side.
+        within_s: the time from its photon to what must not see it, in s.
+        path: where the node stands.
+        otherwise: what happens where its tail is too long.
+    """
+    longest_s = within_s / _LIFETIMES
     if arm.node.wave_packet_s > longest_s:
-        bound = f"must be {longest_s:g} or less, or early photons click in the late bin"
-        path = path_of("nodes", arm.name) + ".photon_lifetime_s"
-        yield Fault(path, f"{arm.node.wave_packet_s:g}", bound)
+        bound = f"must be {longest_s:g} or less, or {otherwise}"
+        yield Fault(f"{path}.photon_lifetime_s", f"{arm.node.wave_packet_s:g}", bound)
 
 
 def _strong_coupling_faults(arms: list[Arm], path_of: PathOf) -> Iterator[Fault]:

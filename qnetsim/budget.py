@@ -232,19 +232,18 @@ def _station_losses(network: Network, link: str) -> Iterator[_Fault]:
     def loss(what: str, factor: float, perfect: dict[str, Any]) -> _Fault:
         return _Fault("stations", name, what, "loss", factor, perfect)
 
-    acceptances = timing_of(network.arms(link), station).acceptances
+    timing = timing_of(network.arms(link), station)
     if station.measurement == "single-photon":
-        clicks, accepted = detector.efficiency, sum(acceptances) / 2
+        clicks, accepted = detector.efficiency, sum(timing.acceptances) / 2
     else:
-        clicks, accepted = detector.efficiency**2, math.prod(acceptances)
+        clicks, accepted = detector.efficiency**2, math.prod(timing.acceptances)
     if clicks < 1:
         all_seeing = detector.model_copy(update={"efficiency": 1.0})
         yield loss("detectors", clicks, {"detector": all_seeing})
     if accepted < 1 - _ROUNDING:
         yield loss("time window", accepted, _open_window(network, link))
-    coincident = timing_of(network.arms(link), station).both
-    if coincident < 1 - _ROUNDING:
-        yield loss("coincidence window", coincident, {"coincidence_s": None})
+    if timing.both < 1 - _ROUNDING:
+        yield loss("coincidence window", timing.both, {"coincidence_s": None})
     if source is not None and source.pair_probability < 1:
         on_demand = source.model_copy(update=_ONE_PAIR)
         yield loss("pairs of the source", source.pair_probability, {"source": on_demand})
@@ -285,12 +284,12 @@ def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
     def noise(what: str, factor: float, perfect: dict[str, Any]) -> _Fault:
         return _Fault("stations", name, what, "noise", factor, perfect)
 
-    modes = overlap_of(arms, station).get("modes", 1.0)
+    overlap = overlap_of(arms, station)
+    modes = overlap.get("modes", 1.0)
     if modes < 1:
         yield noise("overlap of modes", modes, {"photon_overlap": 1.0})
-    if station.arrival_mismatch_s:
-        left = overlap_of(arms, station)["wave packets"]
-        yield noise("arrival mismatch", left, {"arrival_mismatch_s": 0.0})
+    if station.arrival_mismatch_s and overlap:
+        yield noise("arrival mismatch", overlap["wave packets"], {"arrival_mismatch_s": 0.0})
     first, second = (arm.node.wave_packet_s for arm in arms)
     if station.source is None and not math.isclose(first, second, rel_tol=1e-9):
         alike = {
@@ -298,7 +297,7 @@ def _station_noises(network: Network, link: str) -> Iterator[_Fault]:
             "collection_efficiency": arms[1].node.collection,
             "cavity": None,
         }
-        left = overlap_of(arms, station)["wave packets"]
+        left = overlap["wave packets"]
         yield _Fault("nodes", arms[1].name, "unequal wave packets", "noise", left, alike)
     if station.phase_noise_rad:
         left = math.exp(-(station.phase_noise_rad**2) / 2)

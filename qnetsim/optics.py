@@ -78,7 +78,6 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
     nodes = [arm.node for arm in arms]
     mean_rate = sum(1 / node.wave_packet_s for node in nodes) / 2
     power = 1 if station.measurement == "polarisation" else 2
-    power = 1 if station.measurement == "polarisation" else 2
     dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
     return {
         "modes": station.photon_overlap,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +87,7 @@ class PairTiming(NamedTuple):
     dark_dark: float
 
 
+@lru_cache(maxsize=256)
 def pair_timing(first: WavePacket, second: WavePacket, gate: Gate) -> PairTiming:
     r"""Returns how a time filter weighs and purifies what two interfering photons herald.
 

@@ -122,6 +122,8 @@ class _ClosedForm:
         spec = network.station_of(link)
         self.timing = Timing.of(self.arms, spec)
         self.station = Station(spec, optics_of(self.arms, spec), Streams(0)["closed form"])
+        self._lateness = [arm.classical.lateness() for arm in self.arms]
+        self._in_time = [math.fsum(chance for _, chance in law) for law in self._lateness]
         self._slots = (self._slot_rates(0), self._slot_rates(1))
         self._heralds = spec.heralds
 
@@ -129,7 +131,7 @@ class _ClosedForm:
         """Returns the averages with the channels as they are at a time in ps."""
         first, second = (arm.transmission(time_ps) for arm in self.arms)
         present = ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
-        heard = self._heard()
+        heard = math.prod(self._in_time)
         by_cause = heard * np.array([self._click_chances(there).sum(axis=1) for there in present])
         chances = by_cause.sum(axis=1)
         renewal = session_renewal(self.timing, self._slots, chances)
@@ -224,29 +226,21 @@ class _ClosedForm:
         for qubit, arm in enumerate(self.arms):
             age_ps = self.timing.herald_arrival(qubit) - self.timing.emissions[qubit]
             age_s = units.to_seconds(age_ps) + arm.node.readout.delay_s
-            law = arm.classical.lateness()
-            in_time = math.fsum(chance for _, chance in law)
             state = np.sum(
                 [
-                    chance / in_time * arm.node.aged(state, qubit, age_s + extra_s)
-                    for extra_s, chance in law
+                    chance / self._in_time[qubit] * arm.node.aged(state, qubit, age_s + extra_s)
+                    for extra_s, chance in self._lateness[qubit]
                 ],
                 axis=0,
             )
         return state
 
-    def _heard(self) -> float:
-        """Returns the chance that a herald reaches both nodes in time."""
-        return math.prod(
-            math.fsum(chance for _, chance in arm.classical.lateness()) for arm in self.arms
-        )
-
     def _slot_rates(self, index: int) -> SlotRates:
         node = self.arms[index].node
         latency_s = units.to_seconds(self.timing.latencies[index])
-        law = self.arms[index].classical.lateness()
-        heard = math.fsum(chance for _, chance in law)
-        late_s = sum(extra_s * chance for extra_s, chance in law) / heard if heard else 0.0
+        heard = self._in_time[index]
+        late_s = sum(extra_s * chance for extra_s, chance in self._lateness[index])
+        late_s = late_s / heard if heard else 0.0
         trap = node.trap
         loading_s = trap.loading_mean_s if trap else 0.0
         lifetime_s = trap.lifetime_s if trap else None

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qnetsim import units
-from qnetsim.arm import Arm
+from qnetsim.arm import Arm, tail_faults
 from qnetsim.errors import Fault
 from qnetsim.nodes.bsm import BellStation
 
 _FORGOTTEN = 20.0
-_LIFETIMES = 7.0  # after which a thousandth of a photon is left
 
 
 class Timing(NamedTuple):
@@ -106,14 +105,11 @@ def memory_faults(arms: tuple[Arm, Arm], station: BellStation, path: str) -> Ite
     """
     detector = station.detector
     timing = Timing.of(arms, station)
-    longest_s = units.to_seconds(timing.period) / _LIFETIMES
     for arm in arms:
-        if arm.node.wave_packet_s > longest_s:
-            yield Fault(
-                f"nodes.{arm.name}.photon_lifetime_s",
-                f"{arm.node.wave_packet_s:g}",
-                f"must be {longest_s:g} or less, or photons click in the next attempt",
-            )
+        within_s = units.to_seconds(timing.period)
+        yield from tail_faults(
+            arm, within_s, f"nodes.{arm.name}", "photons click in the next attempt"
+        )
     if detector.afterpulse_probability:
         period_s = units.to_seconds(timing.period)
         quiet_s = period_s - station.window_length_s - (station.bin_separation_s or 0.0)
