@@ -60,6 +60,30 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+class Shown:
+    """A result that shows itself in a terminal and in a notebook.
+
+    Attributes:
+        published: figures of a publication by the keys of ``summary``.
+    """
+
+    published: dict[str, Published]
+
+    def summary(self) -> dict[str, Any]:
+        """Returns its figures under the documented keys of ``qnetsim run --json``."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        raise NotImplementedError
+
+    def __rich__(self) -> Group:
+        """Returns the tables that a terminal shows."""
+        return rich_view(self._title(), sections(self.summary(), self.published))
+
+    def _repr_html_(self) -> str:
+        return html_view(self._title(), sections(self.summary(), self.published))
+
+
 def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> list[Section]:
     """Returns the tables that show a result.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,13 @@ from qnetsim.keys.postselection import KeyRoundEntropy, key_round_entropy
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.bell_test import Estimate
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulseLaw
-from qnetsim.result import key_rate
-
-if TYPE_CHECKING:
-    from rich.console import Group
+from qnetsim.result import figure, key_rate
 
 _SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
 @dataclass(frozen=True)
-class PhotonicResult:
+class PhotonicResult(display.Shown):
     """What came of a run.
 
     Attributes:
@@ -179,13 +176,13 @@ class PhotonicResult:
             "rounds": self._total,
             "heralds_by_cause": self._heralds_by_cause(),
         }
-        figures |= _figure(
+        figures |= figure(
             "wait_s", self.wait_s, 1 / expected_hz if self._waits(expected_hz) else None
         )
-        figures |= _figure("chsh_s", self.chsh, self.expected_chsh)
-        figures |= _figure("qber", self._qber(self._key_pairs), self._expected_qber())
+        figures |= figure("chsh_s", self.chsh, self.expected_chsh)
+        figures |= figure("qber", self._qber(self._key_pairs), self._expected_qber())
         for k, qber in enumerate(self.qbers):
-            figures |= _figure(f"qber_{k}", qber, self.expected_qbers[k])
+            figures |= figure(f"qber_{k}", qber, self.expected_qbers[k])
         figures |= self._key_figures()
         figures["correlators"] = {
             f"{x}{y}": {
@@ -205,13 +202,6 @@ class PhotonicResult:
         }
         return figures
 
-    def __rich__(self) -> Group:
-        """Returns the tables that a terminal shows."""
-        return display.rich_view(self._title(), self._sections())
-
-    def _repr_html_(self) -> str:
-        return display.html_view(self._title(), self._sections())
-
     def _title(self) -> str:
         partial = ", PARTIAL: ended early" if self.partial else ""
         no_key = ", no bound for its key rate" if self.protocol.bound == "none" else ""
@@ -219,9 +209,6 @@ class PhotonicResult:
 
     def _waits(self, herald_rate_hz: float) -> bool:
         return self.heralded and herald_rate_hz > 0
-
-    def _sections(self) -> list[display.Section]:
-        return display.sections(self.summary(), self.published)
 
     @property
     def _total(self) -> int:
@@ -257,8 +244,8 @@ class PhotonicResult:
         return {
             "keep_no_click": self.protocol.keep_no_click,
             "flip_probability": self.protocol.flip_probability,
-            **_figure("kept_key_rounds", kept, law and law.kept),
-            **_figure("conditional_entropy_bits", entropy, law and law.entropy_bits),
+            **figure("kept_key_rounds", kept, law and law.kept),
+            **figure("conditional_entropy_bits", entropy, law and law.entropy_bits),
         }
 
     def _heralds_by_cause(self) -> dict[str, dict[str, float | None]]:
@@ -271,11 +258,3 @@ class PhotonicResult:
             cause: {"heralds": number, "expected_share": shares.get(cause)}
             for cause, number in zip(self.law.causes, made, strict=True)
         }
-
-
-def _figure(key: str, seen: Estimate | None, expected: float | None) -> dict[str, float | None]:
-    return {
-        key: seen.value if seen else None,
-        f"{key}_stderr": seen.stderr if seen else None,
-        f"expected_{key}": expected,
-    }

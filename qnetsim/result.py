@@ -24,7 +24,6 @@ from qnetsim.units import PS_PER_S
 if TYPE_CHECKING:
     import pandas
     import qutip
-    from rich.console import Group
 
 Integers = NDArray[np.int64]
 
@@ -91,7 +90,7 @@ class Heralds:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(display.Shown):
     """What came of a run.
 
     Attributes:
@@ -231,12 +230,12 @@ class Result:
             "heralds_by_cause": self._heralds_by_cause(),
         }
         heralded = link.heralded_fidelity if link else None
-        figures |= _figure("wait_s", self.wait_s, 1 / herald_rate if herald_rate else None)
-        figures |= _figure("heralded_fidelity", self.heralded_fidelity, heralded)
-        figures |= _figure("chsh_s", self.chsh, expected.chsh_s if expected else None)
-        figures |= _figure("qber", self.qber, _mean_qber(expected))
+        figures |= figure("wait_s", self.wait_s, 1 / herald_rate if herald_rate else None)
+        figures |= figure("heralded_fidelity", self.heralded_fidelity, heralded)
+        figures |= figure("chsh_s", self.chsh, expected.chsh_s if expected else None)
+        figures |= figure("qber", self.qber, _mean_qber(expected))
         for k, qber in enumerate(self.qbers):
-            figures |= _figure(f"qber_{k}", qber, expected.qbers[k] if expected else None)
+            figures |= figure(f"qber_{k}", qber, expected.qbers[k] if expected else None)
         figures["correlators"] = {
             f"{x}{y}": {
                 "value": estimate.value,
@@ -281,19 +280,9 @@ class Result:
             }
         )
 
-    def __rich__(self) -> Group:
-        """Returns the tables that a terminal shows."""
-        return display.rich_view(self._title(), self._sections())
-
-    def _repr_html_(self) -> str:
-        return display.html_view(self._title(), self._sections())
-
     def _title(self) -> str:
         partial = ", PARTIAL: ended early" if self.partial else ""
         return f"{self.scenario}, seed {self.seed}, {self.resolution} resolution{partial}"
-
-    def _sections(self) -> list[display.Section]:
-        return display.sections(self.summary(), self.published)
 
     def _duty_cycle(self) -> dict[str, Any]:
         return {
@@ -348,9 +337,16 @@ def _over(amount: float, seconds: float) -> float:
     return amount / seconds if seconds else 0.0
 
 
-def _figure(
+def figure(
     key: str, estimate: bell_test.Estimate | None, expected: float | None
 ) -> dict[str, float | None]:
+    """Returns a figure, its standard error and its closed form under their keys.
+
+    Args:
+        key: of the figure.
+        estimate: what was observed, or ``None``.
+        expected: the closed form, or ``None``.
+    """
     return {
         key: estimate.value if estimate else None,
         f"{key}_stderr": estimate.stderr if estimate else None,

@@ -104,14 +104,11 @@ def memory_faults(arms: tuple[Arm, Arm], station: BellStation, path: str) -> Ite
         path: where the station stands.
     """
     detector = station.detector
-    timing = Timing.of(arms, station)
+    period_s = units.to_seconds(Timing.of(arms, station).period)
     for arm in arms:
-        within_s = units.to_seconds(timing.period)
-        yield from tail_faults(
-            arm, within_s, f"nodes.{arm.name}", "photons click in the next attempt"
-        )
+        node = f"nodes.{arm.name}"
+        yield from tail_faults(arm, period_s, node, "photons click in the next attempt")
     if detector.afterpulse_probability:
-        period_s = units.to_seconds(timing.period)
         quiet_s = period_s - station.window_length_s - (station.bin_separation_s or 0.0)
         longest_s = (quiet_s - detector.dead_time_s) / _FORGOTTEN
         if detector.afterpulse_lifetime_s > longest_s:
