@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from qnetsim.photonic_scenario import PhotonicModel
 from qnetsim.scenario import ScenarioModel
+from qnetsim.scenario_file import Head
 
 PAGE = Path(__file__).resolve().parent / "reference" / "scenario.md"
 HEAD = """# Scenario files
@@ -50,7 +51,8 @@ def _describe(
             return
         described[model] = path
     rows, below = [], []
-    for name, field in model.model_fields.items():
+    told_last = Head.model_fields if issubclass(model, Head) else {}
+    for name, field in sorted(model.model_fields.items(), key=lambda named: named[0] in told_last):
         kind, inner, wrapper = _kind(field.annotation)
         if inner is not None:
             place = f"{path}.{name}" if path else name

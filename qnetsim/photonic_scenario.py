@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from qnetsim import scenario_file
 from qnetsim.budget import Budget
 from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.detector import Detector
 from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
-from qnetsim.photonic_budget import photonic_budget
+from qnetsim.photonic_budget import expected, photonic_budget
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, PulseLaw, pulse_law
 from qnetsim.protocols.pulses import Plan, Resolution, play
 from qnetsim.rng import Streams
-from qnetsim.scenario_file import PublishedFigure, RunSeconds, SettingPair, Text
+from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.simulation import Report, bell_test_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
-    Name,
     PositiveInteger,
     Spec,
     described,
@@ -81,24 +79,15 @@ class Fibres(Spec):
     bob_relay: Fibre | None = described("the same for Bob's", default=None)
 
 
-class PhotonicModel(Spec):
+class PhotonicModel(Head):
     """A scenario file of an all-photonic link."""
 
-    name: Name
-    title: Text
-    source: Text = described("the publication that the parameters come from")
     run: PulsedRun
     pair_source: PairSource
     alice: PhotonUser
     bob: PhotonUser
     fibres: Fibres
     protocol: PulsedDIQKD
-    published: dict[str, PublishedFigure] = described(
-        "figures by their key in the JSON output", default={}
-    )
-    published_correlators: dict[SettingPair, PublishedFigure] = described(
-        "correlators by their settings XY", default={}
-    )
 
     @property
     def users(self) -> dict[str, PhotonUser]:
@@ -106,7 +95,7 @@ class PhotonicModel(Spec):
         return {"alice": self.alice, "bob": self.bob}
 
 
-class PhotonicScenario:
+class PhotonicScenario(FromFile[PhotonicModel]):
     """A validated scenario of an all-photonic link, ready to run.
 
     Args:
@@ -117,6 +106,7 @@ class PhotonicScenario:
         InvalidInputError: something is wrong with it; lists every fault.
     """
 
+    describes = PhotonicModel
     counted = "rounds"
     """What its progress counts."""
 
@@ -129,19 +119,6 @@ class PhotonicScenario:
             faults = list(_faults(self.model))
         if faults:
             raise InvalidInputError(dict.fromkeys(faults), source)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> PhotonicScenario:
-        """Reads a scenario file.
-
-        Args:
-            path: a TOML file.
-            settings: changes to it, each ``path.to.parameter=value``.
-
-        Raises:
-            InvalidInputError: the file cannot be read or something is wrong with it.
-        """
-        return scenario_file.load(cls, PhotonicModel, path, settings)
 
     def link(self) -> PulsedLink:
         """Returns the hardware."""
@@ -202,26 +179,25 @@ class PhotonicScenario:
             raise InvalidInputError(
                 [Fault("seed", shown(seed), "must be a whole number, 0 or more")]
             )
-        law, model, plan = self.law(), self.model, self.plan
-        rate_hz = model.pair_source.pulse_rate_hz
+        plan = self.plan
+        closed_form = expected(self.link(), self.model.protocol, self.model.name)
+        rate_hz = closed_form.pulse_rate_hz
         begin = time.perf_counter()
         tally = play(
-            law, plan, Streams(seed), report and (lambda n, rounds: report(n / rate_hz, rounds))
+            closed_form.law,
+            plan,
+            Streams(seed),
+            report and (lambda n, rounds: report(n / rate_hz, rounds)),
         )
-        return PhotonicResult(
-            scenario=model.name,
+        return replace(
+            closed_form,
             seed=seed,
             resolution=plan.resolution,
             partial=not tally.complete,
-            pulse_rate_hz=rate_hz,
             pulses=tally.pulses,
             wall_time_s=time.perf_counter() - begin,
-            heralded=self.link().heralded,
             counts=tally.counts,
-            law=law,
-            protocol=model.protocol,
-            no_click=(model.alice.no_click, model.bob.no_click),
-            published=scenario_file.published_figures(model.published, model.published_correlators),
+            published=self.published(),
         )
 
 

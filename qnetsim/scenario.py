@@ -17,7 +17,6 @@ from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.channels.fibre import Fibre
 from qnetsim.channels.free_space import FreeSpace
-from qnetsim.display import Published
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.network import Link, Network, link_faults
 from qnetsim.nodes.bsm import BellStation
@@ -25,7 +24,7 @@ from qnetsim.nodes.memory import MemoryNode
 from qnetsim.photonic_scenario import MARK, PhotonicScenario
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.result import Result
-from qnetsim.scenario_file import PublishedFigure, RunSeconds, SettingPair, Text
+from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.simulation import Report, Simulation, protocol_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
@@ -85,12 +84,9 @@ class ClassicalRoute(ClassicalChannel):
     station: Name
 
 
-class ScenarioModel(Spec):
+class ScenarioModel(Head):
     """A scenario file."""
 
-    name: Name
-    title: Text
-    source: Text = described("the publication that the parameters come from")
     run: Run
     nodes: dict[Name, MemoryNode]
     stations: dict[Name, BellStation]
@@ -100,15 +96,9 @@ class ScenarioModel(Spec):
     classical: dict[Name, ClassicalRoute]
     links: dict[Name, Link]
     protocol: DIQKD
-    published: dict[str, PublishedFigure] = described(
-        "figures by their key in the JSON output", default={}
-    )
-    published_correlators: dict[SettingPair, PublishedFigure] = described(
-        "correlators by their settings XY", default={}
-    )
 
 
-class Scenario:
+class Scenario(FromFile[ScenarioModel]):
     """A validated scenario, ready to run.
 
     Args:
@@ -119,6 +109,7 @@ class Scenario:
         InvalidInputError: something is wrong with it; lists every fault.
     """
 
+    describes = ScenarioModel
     counted = "heralds"
     """What its progress counts."""
 
@@ -133,19 +124,6 @@ class Scenario:
             faults += _light_faults(self.model)
         if faults:
             raise InvalidInputError(dict.fromkeys(faults), source)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> Scenario:
-        """Reads a scenario file.
-
-        Args:
-            path: a TOML file.
-            settings: changes to it, each ``path.to.parameter=value``.
-
-        Raises:
-            InvalidInputError: the file cannot be read or something is wrong with it.
-        """
-        return scenario_file.load(cls, ScenarioModel, path, settings)
 
     def network(self) -> Network:
         """Returns the scenario's network."""
@@ -193,12 +171,6 @@ class Scenario:
         """Returns the photon budget of the protocol's link."""
         return budget_of(self.network(), self.model.protocol, self.horizon_s)
 
-    def published(self) -> dict[str, Published]:
-        """Returns the published figures by the keys of the JSON output."""
-        return scenario_file.published_figures(
-            self.model.published, self.model.published_correlators
-        )
-
 
 def load_scenario(
     path: str | os.PathLike[str], settings: Iterable[str] = ()
@@ -212,8 +184,11 @@ def load_scenario(
     Raises:
         InvalidInputError: the file cannot be read or something is wrong with it.
     """
-    kind = PhotonicScenario if MARK in scenario_file.read(path) else Scenario
-    return kind.load(path, settings)
+    return scenario_file.load(_kind_of, path, settings)
+
+
+def _kind_of(data: Mapping[str, Any]) -> type[Scenario | PhotonicScenario]:
+    return PhotonicScenario if MARK in data else Scenario
 
 
 def _parts(model: ScenarioModel) -> Network:

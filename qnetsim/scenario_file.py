@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
@@ -14,6 +15,7 @@ from qnetsim.display import Published
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.spec import (
     LONGEST_RUN_S,
+    Name,
     NonNegative,
     Spec,
     described,
@@ -29,7 +31,7 @@ SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
 RunSeconds = Annotated[float, AfterValidator(within(1e-12, LONGEST_RUN_S))]
 Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]
 
-Loaded = TypeVar("Loaded")
+Described = TypeVar("Described", bound="Head")
 
 
 class PublishedFigure(Spec):
@@ -40,48 +42,86 @@ class PublishedFigure(Spec):
     source: Text = described("where it stands")
 
 
-def published_figures(
-    figures: Mapping[str, PublishedFigure], correlators: Mapping[str, PublishedFigure]
-) -> dict[str, Published]:
-    """Returns published figures by the keys of the JSON output.
+class Head(Spec):
+    """What a scenario file of any kind says of itself and of its publication."""
 
-    Args:
-        figures: by these keys.
-        correlators: by their settings XY.
+    name: Name
+    title: Text
+    source: Text = described("the publication that the parameters come from")
+    published: dict[str, PublishedFigure] = described(
+        "figures by their key in the JSON output", default={}
+    )
+    published_correlators: dict[SettingPair, PublishedFigure] = described(
+        "correlators by their settings XY", default={}
+    )
+
+
+class FromFile(ABC, Generic[Described]):
+    """A scenario as it stands in a file; a subclass is made of a parsed file.
+
+    Attributes:
+        describes: the model of such a file, whose keys ``load`` may change.
+        model: what the file says.
     """
-    named = {**figures, **{f"correlators.{k}": v for k, v in correlators.items()}}
-    return {k: Published(v.value, v.stderr, v.source) for k, v in named.items()}
+
+    describes: type[Described]
+    model: Described
+
+    @abstractmethod
+    def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
+        """Validates a parsed file that messages call ``source``."""
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], settings: Iterable[str] = ()) -> Self:
+        """Reads a scenario file.
+
+        Args:
+            path: a TOML file.
+            settings: changes to it, each ``path.to.parameter=value``.
+
+        Raises:
+            InvalidInputError: the file cannot be read or something is wrong with it.
+        """
+        return load(lambda _: cls, path, settings)
+
+    def published(self) -> dict[str, Published]:
+        """Returns the published figures by the keys of the JSON output."""
+        correlators = self.model.published_correlators.items()
+        named = self.model.published | {f"correlators.{k}": v for k, v in correlators}
+        return {k: Published(v.value, v.stderr, v.source) for k, v in named.items()}
+
+
+Loaded = TypeVar("Loaded", bound=FromFile[Any])
 
 
 def load(
-    make: Callable[[dict[str, Any]], Loaded],
-    model: type[BaseModel],
+    kind_of: Callable[[Mapping[str, Any]], type[Loaded]],
     path: str | os.PathLike[str],
-    settings: Iterable[str],
+    settings: Iterable[str] = (),
 ) -> Loaded:
-    """Returns what is made of a file with changes.
+    """Returns the scenario in a file, with changes.
 
     Args:
-        make: validates the parsed file.
-        model: what the file describes, whose keys ``settings`` may name.
+        kind_of: tells from the parsed file which kind of scenario it holds.
         path: a TOML file.
         settings: changes to it, each ``path.to.parameter=value``.
 
     Raises:
         InvalidInputError: the file cannot be read or something is wrong with it.
     """
-    data = read(path)
-    faults = [fault for text in settings for fault in _change(data, text, model)]
+    data = _read(path)
+    kind = kind_of(data)
+    faults = [fault for text in settings for fault in _change(data, text, kind.describes)]
     try:
-        made = make(data)
+        scenario = kind(data)
     except InvalidInputError as error:
         faults += error.faults
     if faults:
         raise InvalidInputError(faults, str(path))
-    return made
+    return scenario
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns a parsed TOML file.
 
     Raises:
