@@ -18,7 +18,6 @@ from qnetsim.physics.fock import (
     Real,
     pull_back_loss,
     rotated_diagonal,
-    scale_by_number,
     splitting_amplitudes,
 )
 from qnetsim.physics.photonic import PhotonicLink, Side, Source
@@ -32,14 +31,18 @@ same state behind them."""
 class EntangledPairs(NamedTuple):
     r"""A source of polarisation-entangled pairs in one spatial and spectral mode.
 
-    n pairs have the state :math:`(a_H^\dagger b_H^\dagger + a_V^\dagger b_V^\dagger)^n |0\rangle`,
-    normalised: all n + 1 ways to share them between the polarisations, in superposition.
+    n pairs have the state
+    :math:`(\sqrt{w_H}\, a_H^\dagger b_H^\dagger + \sqrt{w_V}\, a_V^\dagger b_V^\dagger)^n
+    |0\rangle`, normalised: all n + 1 ways to share them between the polarisations, in
+    superposition, h of them HH and v of them VV with a weight of :math:`w_H^h w_V^v`.
 
     Attributes:
         pairs: probabilities of 0, 1, ... pairs; ``(0.0, 1.0)`` is one pair on demand.
+        weights: w_H and w_V, of which the ratio counts; not both 0. Equal ones are balanced pairs.
     """
 
     pairs: tuple[float, ...]
+    weights: tuple[float, float] = (1.0, 1.0)
 
     @property
     def photons(self) -> int:
@@ -48,33 +51,57 @@ class EntangledPairs(NamedTuple):
 
     def pull_back(self, operators: Operators) -> Operators:
         """Returns operators on the second arm, pulled back to the first (see ``Source``)."""
-        ways = np.arange(1.0, len(self.pairs) + 1)
-        return scale_by_number(operators, np.array(self.pairs) / ways)
+        amplitudes = np.zeros((len(self.pairs), len(self.pairs)))
+        for n, chance in enumerate(self.pairs):
+            h = np.arange(n + 1)
+            ways = _ways(self.weights, n)
+            amplitudes[h, n - h] = np.sqrt(chance * ways / ways.sum())
+        pulled: Operators = np.multiply.outer(amplitudes, amplitudes) * operators
+        return pulled
 
 
-def squeezed_pairs(mean_pairs: float, tail: float = 1e-10) -> EntangledPairs:
+def _ways(weights: tuple[float, float], pairs: int) -> Real:
+    """Returns the weights of 0, 1, ... HH pairs among so many."""
+    h = np.arange(pairs + 1.0)
+    most = max(weights)
+    ways: Real = (weights[0] / most) ** h * (weights[1] / most) ** h[::-1]
+    return ways
+
+
+def squeezed_pairs(
+    mean_pairs: float, first_share: float = 0.5, tail: float = 1e-10
+) -> EntangledPairs:
     r"""Returns a parametric down-conversion source with one spectral mode.
 
-    The state :math:`\exp[\tanh r\,(a_H^\dagger b_H^\dagger + a_V^\dagger b_V^\dagger)] |0\rangle /
-    \cosh^2 r` holds n pairs with probability :math:`(n+1)(1-x)^2 x^n`,
-    :math:`x = \tanh^2 r = \mu/(2+\mu)`.
+    The state :math:`\exp[\tanh r_H\, a_H^\dagger b_H^\dagger + \tanh r_V\, a_V^\dagger
+    b_V^\dagger] |0\rangle / (\cosh r_H \cosh r_V)` holds h and v pairs with probability
+    :math:`(1-x_H)(1-x_V) x_H^h x_V^v`, :math:`x = \tanh^2 r = \mu_i/(1+\mu_i)` of either
+    polarisation's mean number of pairs.
 
     Args:
-        mean_pairs: mu = 2 sinh^2 r, the mean number of pairs in a pulse.
+        mean_pairs: mu, the mean number of pairs in a pulse.
+        first_share: the share of HH in them, so that :math:`\mu_H = \sinh^2 r_H` is this share
+            of mu.
         tail: how much of <n(n-1)> is cut off with the large numbers, 1e-14 or more. Heralds take
             two photons, so a herald probability loses about as much or less.
 
     References:
         Kok and Braunstein, PRA 61, 042304 (2000).
     """
-    x = mean_pairs / (2 + mean_pairs)
-    most = 2
-    share = covered = (1 - x) ** 4
+    shares = first_share, 1 - first_share
+    # Those of the states, over mu: with it they would vanish where it does.
+    weights = shares[0] / (1 + mean_pairs * shares[0]), shares[1] / (1 + mean_pairs * shares[1])
+    vacuum = 1 / ((1 + mean_pairs * shares[0]) * (1 + mean_pairs * shares[1]))
+    second_moment = 2 * (1 - shares[0] * shares[1])
+    pairs: list[float] = []
+    covered = 0.0
     while 1 - covered > tail:
-        most += 1
-        share *= x * (most + 1) / (most - 2)
-        covered += share
-    return EntangledPairs(tuple((n + 1) * (1 - x) ** 2 * x**n for n in range(most + 1)))
+        n = len(pairs)
+        ways = vacuum * float(np.sum(_ways(weights, n))) * max(weights) ** n
+        pairs.append(mean_pairs**n * ways)
+        if n > 1:
+            covered += n * (n - 1) * mean_pairs ** (n - 2) * ways / second_moment
+    return EntangledPairs(tuple(pairs), weights)
 
 
 class Station(NamedTuple):

@@ -32,21 +32,33 @@ PATTERNS = {
 
 
 class Counts(NamedTuple):
-    """Photon numbers (terms, modes) that occur, and how likely they are."""
+    """Photon numbers (terms, modes) that occur, and their amplitudes."""
 
     modes: list[Mode]
     numbers: NDArray[np.int64]
-    chances: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
+
+    @property
+    def chances(self) -> NDArray[np.float64]:
+        return self.amplitudes**2
 
 
 # --- light ---------------------------------------------------------------------------------------
 
 
-def pairs(n: int, first: str, second: str) -> Terms:
-    """(a_H b_H + a_V b_V)^n |0>, normalised."""
-    norm = factorial(n) * sqrt(n + 1)
+def pairs(n: int, first: str, second: str, gains: tuple[float, float] = (1.0, 1.0)) -> Terms:
+    """(g_H a_H b_H + g_V a_V b_V)^n |0>, normalised."""
+    norm = factorial(n) * sqrt(
+        sum((gains[0] ** (n - k) * gains[1] ** k) ** 2 for k in range(n + 1))
+    )
     both = {p: [(first, p), (second, p)] for p in HV}
-    return [(comb(n, k) / norm, (n - k) * both["H"] + k * both["V"]) for k in range(n + 1)]
+    return [
+        (
+            comb(n, k) * gains[0] ** (n - k) * gains[1] ** k / norm,
+            (n - k) * both["H"] + k * both["V"],
+        )
+        for k in range(n + 1)
+    ]
 
 
 def photons(h: int, v: int, arm: str) -> Terms:
@@ -135,7 +147,7 @@ def count_by_qutip(light: Terms, rules: Rules, modes: list[Mode]) -> Counts:
         for mode in at:
             term = sum(x * (of[end] @ term) for end, x in expand(mode, rules).items())
         state = state + term
-    return Counts(modes, numbers, state**2)
+    return Counts(modes, numbers, state)
 
 
 def count_by_hand(light: Terms, rules: Rules) -> Counts:
@@ -160,8 +172,8 @@ def count_by_hand(light: Terms, rules: Rules) -> Counts:
     powers = b"".join(m.to_bytes(len(modes), "little") for m in total)
     numbers = np.frombuffer(powers, dtype=np.uint8).reshape(-1, len(modes)).astype(int)
     factorials = np.array([factorial(n) for n in range(13)])
-    chances = np.array(list(total.values())) ** 2 * factorials[numbers].prod(axis=1)
-    return Counts(modes, numbers, chances)
+    norms = np.sqrt(factorials[numbers].prod(axis=1))
+    return Counts(modes, numbers, np.array(list(total.values())) * norms)
 
 
 # --- what the detectors show ---------------------------------------------------------------------
@@ -215,3 +227,29 @@ def outcome_chances(counts: Counts, arm: str, eye: Eye) -> NDArray[np.float64]:
             eye.click(plus) * eye.click(minus),
         ]
     )
+
+
+def one_each(
+    counts: Counts, weights: NDArray[np.float64], arms: tuple[str, str]
+) -> NDArray[np.float64]:
+    """Returns the state of one photon in either arm, shape (4, 4), in HH, HV, VH, VV.
+
+    Terms that agree in all other modes interfere; each set of these modes' numbers counts with its
+    weight (terms,).
+    """
+    own = [counts.modes.index((arm, p)) if (arm, p) in counts.modes else -1
+           for arm in arms for p in HV]  # fmt: skip
+    padded = np.concatenate([counts.numbers, np.zeros((len(counts.numbers), 1), dtype=int)], axis=1)
+    others = np.delete(padded, own, axis=1)
+    state = np.zeros((4, 4))
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for term, held in enumerate(padded[:, own]):
+        if held[:2].sum() == held[2:].sum() == 1:
+            groups[others[term].tobytes()].append(term)
+    for terms in groups.values():
+        ket = np.zeros(4)
+        for term in terms:
+            _, alice_v, _, bob_v = padded[term, own]
+            ket[2 * alice_v + bob_v] = counts.amplitudes[term]
+        state += weights[terms[0]] * np.outer(ket, ket)
+    return state

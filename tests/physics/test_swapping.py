@@ -28,6 +28,7 @@ from creation import (
     count_by_qutip,
     herald_chances,
     loss,
+    one_each,
     outcome_chances,
     pairs,
     station,
@@ -52,12 +53,12 @@ MODES = [
 ]
 
 
-def exactly(n: int) -> EntangledPairs:
-    return EntangledPairs((0.0,) * n + (1.0,))
+def exactly(n: int, gains: tuple[float, float] = (1.0, 1.0)) -> EntangledPairs:
+    return EntangledPairs((0.0,) * n + (1.0,), (gains[0] ** 2, gains[1] ** 2))
 
 
 class Hardware:
-    """A random link, and the angles of one pair of settings."""
+    """A random link with sources that favour a polarisation, and one pair of settings."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         random = [float(x) for x in rng.random(10)]
@@ -66,24 +67,34 @@ class Hardware:
         self.resolves = bool(rng.integers(2))
         self.users = (random[5], random[6] / 2), (random[7], random[8] / 2)
         self.angles = tuple(float(x) for x in rng.uniform(-pi, pi, 2))
+        self.gains = [tuple(float(x) for x in rng.random(2)) for _ in range(2)]
 
     def link(self, n: int, m: int) -> PhotonicLink:
         detector = Detector(self.efficiency, self.dark, self.resolves)
         users = Detector(*self.users[0]), Detector(*self.users[1])
         place = Station(detector, self.transmissions, self.overlap)
-        return swapped_pairs((exactly(n), exactly(m)), place, users)
+        first, second = self.gains
+        return swapped_pairs((exactly(n, first), exactly(m, second)), place, users)
+
+    def light(self, n: int, m: int) -> list:
+        return together(pairs(n, "A", "a", self.gains[0]), pairs(m, "c", "B", self.gains[1]))
 
     def table(self, n: int, m: int) -> np.ndarray:
         x, y = self.angles
         return photonic.outcome_probabilities(self.link(n, m), [x], [y])[0, :, 0, 0]
 
-    def rules(self) -> Rules:
+    def at_station(self) -> Rules:
         return {
-            **loss("A", self.users[0][0], "A'"),
-            **analyser("A'", self.angles[0], "alice"),
             **loss("a", self.transmissions[0], "a'"),
             **loss("c", self.transmissions[1], "c'"),
             **station("bsm", "a'", "c'", self.overlap),
+        }
+
+    def rules(self) -> Rules:
+        return {
+            **self.at_station(),
+            **loss("A", self.users[0][0], "A'"),
+            **analyser("A'", self.angles[0], "alice"),
             **loss("B", self.users[1][0], "B'"),
             **analyser("B'", self.angles[1], "bob"),
         }
@@ -101,10 +112,6 @@ class Hardware:
         )
 
 
-def light(n: int, m: int) -> list:
-    return together(pairs(n, "A", "a"), pairs(m, "c", "B"))
-
-
 def assert_each_click_set_is_half_of_its_name(table: np.ndarray, click_sets: np.ndarray) -> None:
     for h in range(2):
         for click_set in click_sets[2 * h : 2 * h + 2]:
@@ -115,17 +122,40 @@ def assert_each_click_set_is_half_of_its_name(table: np.ndarray, click_sets: np.
 def test_heralds_and_outcomes_of_up_to_two_pairs_are_those_of_qutip(seed: int) -> None:
     hardware = Hardware(np.random.default_rng([21, seed]))
     for n, m in ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 2)):
-        counts = count_by_qutip(light(n, m), hardware.rules(), MODES)
+        counts = count_by_qutip(hardware.light(n, m), hardware.rules(), MODES)
         assert counts.chances.sum() == pytest.approx(1, abs=1e-13)
         table = hardware.table(n, m)
         assert_each_click_set_is_half_of_its_name(table, hardware.counted(counts))
+
+
+HELD = [(user, p) for user in "AB" for p in HV] + [
+    mode for mode in MODES if mode[0] == "bsm" or mode[:2] in (("lost", "a"), ("lost", "c"))
+]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_users_hold_the_state_of_qutip_up_to_one_photon_each(seed: int) -> None:
+    """One pair a source never leaves more, two pairs of Alice's source always do."""
+    hardware = Hardware(np.random.default_rng([28, seed]))
+    one_each_at = np.ix_([4, 5, 7, 8], [4, 5, 7, 8])
+    for n, m in ((1, 0), (0, 1), (1, 1), (2, 0)):
+        counts = count_by_qutip(hardware.light(n, m), hardware.at_station(), HELD)
+        eye = Eye(hardware.efficiency, hardware.dark, hardware.resolves)
+        state = photonic.users_state(hardware.link(n, m))[0]
+        chances = herald_chances(counts, "bsm", eye).reshape(2, 2, -1).sum(axis=1)
+        for held, weights in zip(state, chances, strict=True):
+            expected = one_each(counts, weights, ("A", "B"))
+            np.testing.assert_allclose(held[one_each_at], expected, rtol=0, atol=1e-10)
+            missing = weights @ counts.chances - expected.trace()
+            other = held.trace() - expected.trace()
+            assert other == pytest.approx(0 if n > 1 else missing, abs=1e-10)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)])
 def test_heralds_and_outcomes_of_more_pairs_are_those_of_multiplied_creation_operators(n, m):
     for seed in range(3):
         hardware = Hardware(np.random.default_rng([22, n, m, seed]))
-        counts = count_by_hand(light(n, m), hardware.rules())
+        counts = count_by_hand(hardware.light(n, m), hardware.rules())
         assert counts.chances.sum() == pytest.approx(1, abs=1e-12)
         assert_each_click_set_is_half_of_its_name(hardware.table(n, m), hardware.counted(counts))
 
@@ -133,27 +163,42 @@ def test_heralds_and_outcomes_of_more_pairs_are_those_of_multiplied_creation_ope
 # --- squeezed sources ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("first_share", [0.0, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("mean_pairs", [1e-3, 0.02, 0.3])
-def test_squeezed_sources_have_the_pair_numbers_of_qutips_squeezer(mean_pairs: float) -> None:
-    """In one polarisation; the levels suffice, as one more level in eight changes nothing."""
-    gain = np.arcsinh(sqrt(mean_pairs / 2))
+def test_squeezed_sources_have_the_pair_numbers_of_qutips_squeezers(mean_pairs, first_share):
+    """One a polarisation; the levels suffice, as one more level in eight changes nothing."""
     found = []
     for levels in (24, 32):
-        a, b = (
-            qutip.tensor(qutip.destroy(levels), qutip.qeye(levels)),
-            qutip.tensor(qutip.qeye(levels), qutip.destroy(levels)),
-        )
-        vacuum = qutip.basis([levels, levels], [0, 0])
-        generator = gain * (a.dag() * b.dag() - a * b)
-        state = qutip.Qobj(_expm_multiply(generator, vacuum), dims=vacuum.dims)
-        one = np.abs(state.full()[:: levels + 1, 0]) ** 2
-        assert one.sum() == pytest.approx(1, abs=1e-10)
-        found.append(np.convolve(one, one)[:20])
+        each = [
+            _squeezed_numbers(mean_pairs * share, levels)
+            for share in (first_share, 1 - first_share)
+        ]
+        assert [one.sum() for one in each] == pytest.approx([1, 1], abs=1e-10)
+        found.append(np.multiply.outer(*each)[:20, :20])
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-10)
-    ours = swapping.squeezed_pairs(mean_pairs).pairs
+    source = swapping.squeezed_pairs(mean_pairs, first_share)
+    ours = np.zeros((source.photons + 1, source.photons + 1))
+    for h, v in np.ndindex(ours.shape):
+        if h + v <= source.photons:
+            projector = np.zeros((*ours.shape, *ours.shape))
+            projector[h, v, h, v] = 1.0
+            ours[h, v] = source.pull_back(projector).sum()
     size = min(len(ours), 20)
-    np.testing.assert_allclose(ours[:size], found[1][:size], rtol=0, atol=1e-10)
-    assert np.dot(ours, np.arange(len(ours))) == pytest.approx(mean_pairs, rel=1e-9)
+    np.testing.assert_allclose(ours[:size, :size], found[1][:size, :size], rtol=0, atol=1e-10)
+    numbers = np.arange(len(source.pairs))
+    assert np.dot(source.pairs, numbers) == pytest.approx(mean_pairs, rel=1e-9)
+
+
+def _squeezed_numbers(mean_pairs: float, levels: int) -> np.ndarray:
+    """The photon numbers of one two-mode squeezer."""
+    gain = np.arcsinh(sqrt(mean_pairs))
+    a, b = (
+        qutip.tensor(qutip.destroy(levels), qutip.qeye(levels)),
+        qutip.tensor(qutip.qeye(levels), qutip.destroy(levels)),
+    )
+    vacuum = qutip.basis([levels, levels], [0, 0])
+    state = _expm_multiply(gain * (a.dag() * b.dag() - a * b), vacuum)
+    return np.abs(state[:: levels + 1, 0]) ** 2
 
 
 def _expm_multiply(generator: qutip.Qobj, ket: qutip.Qobj) -> np.ndarray:
@@ -184,9 +229,14 @@ class Exact:
     projectors times the efficiency.
     """
 
-    def __init__(self, mean_pairs, place: Station, users, angles) -> None:
+    def __init__(self, mean_pairs, shares, place: Station, users, angles) -> None:
         self.place, self.users = place, users
-        squares = [Decimal(mu) / (2 + Decimal(mu)) for mu in mean_pairs for _ in HV]
+        means = [
+            Decimal(mu) * part
+            for mu, share in zip(mean_pairs, shares, strict=True)
+            for part in (Decimal(share), 1 - Decimal(share))
+        ]
+        squares = [mean / (1 + mean) for mean in means]
         self.gains = [x.sqrt() for x in squares]
         self.norm = Decimal(1)
         for x in squares:
@@ -264,24 +314,34 @@ def squeezed_case(rng: np.random.Generator) -> tuple:
     return mean_pairs, place, users, tuple(rng.uniform(-pi, pi, 2))
 
 
+@pytest.mark.parametrize("balanced", [True, False])
 @pytest.mark.parametrize("seed", range(50))
-def test_probabilities_down_to_1e_12_keep_nine_digits_against_exact_determinants(seed: int) -> None:
+def test_probabilities_down_to_1e_12_keep_nine_digits_against_exact_determinants(seed, balanced):
     rng = np.random.default_rng([23, seed])
     mean_pairs, place, users, angles = squeezed_case(rng)
-    sources = tuple(swapping.squeezed_pairs(mu, tail=1e-12) for mu in mean_pairs)
+    shares = (0.5, 0.5) if balanced else tuple(float(x) for x in rng.random(2))
+    sources = tuple(
+        swapping.squeezed_pairs(mu, share, tail=1e-12)
+        for mu, share in zip(mean_pairs, shares, strict=True)
+    )
     link = swapped_pairs(sources, place, users)
     table = photonic.outcome_probabilities(link, *[[angle] for angle in angles])[0, :, 0, 0]
     heralds = photonic.herald_probability(link)[0]
     h = seed % 2
     with localcontext() as context:
         context.prec = 60
-        exact = Exact(mean_pairs, place, users, angles)
+        exact = Exact(mean_pairs, shares, place, users, angles)
         lit = LIT[HERALDS[h]]
         total = 2 * exact.chance(lit)
         assert abs(Decimal(heralds[h]) / total - 1) < Decimal("1e-9")
-        assert swapping.swap_herald_probability(mean_pairs, place) / 2 == pytest.approx(
-            float(total), rel=1e-12
-        )
+        # H and V click on their own, each as in a balanced source twice as strong.
+        alone = [
+            swapping.swap_herald_probability(
+                tuple(2 * mu * part for mu, part in zip(mean_pairs, parts, strict=True)), place
+            )
+            for parts in (shares, [1 - share for share in shares])
+        ]
+        assert sqrt(alone[0] * alone[1]) / 2 == pytest.approx(float(total), rel=1e-12)
         cells = list(product(enumerate(("none", "+", "-", "both")), repeat=2))
         for i in rng.permutation(16)[:6]:
             (a, outcome_a), (b, outcome_b) = cells[i]
