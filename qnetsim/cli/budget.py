@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from qnetsim.cli.common import load_any, print_tables, scenario_options
+from qnetsim.cli.common import load, print_tables, scenario_options
 
 
 @click.command()
@@ -22,7 +22,7 @@ def budget(scenario: Path, settings: tuple[str, ...], as_json: bool) -> None:
     from qnetsim.display import rich_view
     from qnetsim.report.budget import budget_sections
 
-    loaded = load_any(scenario, settings, None, "")
+    loaded = load(scenario, settings, None, "")
     found = loaded.budget()
     if as_json:
         items = [item._asdict() | {"without": item.without._asdict()} for item in found.items]

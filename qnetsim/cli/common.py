@@ -46,19 +46,7 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
-def load(scenario: Path, settings: tuple[str, ...], output: Path | None, option: str) -> Scenario:
-    """Returns a scenario of memories; see ``load_any``."""
-    from qnetsim.errors import Fault
-    from qnetsim.scenario import Scenario
-
-    loaded = load_any(scenario, settings, output, option)
-    if not isinstance(loaded, Scenario):
-        bound = "describes a photonic link: this command is for links of memories only"
-        raise qnetsim.InvalidInputError([Fault(str(scenario), "", bound)])
-    return loaded
-
-
-def load_any(
+def load(
     scenario: Path, settings: tuple[str, ...], output: Path | None, option: str
 ) -> Scenario | PhotonicScenario:
     """Returns a scenario, or raises every fault in it and in where the output goes.

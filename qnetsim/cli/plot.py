@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,6 @@ from qnetsim.cli.common import (
     INTERRUPTED,
     interruptible,
     load,
-    load_any,
     scenario_options,
     seed_option,
 )
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qnetsim.scenario import Scenario
 
 _CURVE_POINTS = 80
+_SLOW_CURVE_POINTS = 40
 
 
 @click.command()
@@ -39,7 +40,8 @@ _CURVE_POINTS = 80
     type=click.Choice(["rate", "budget", "timeline"]),
     default="rate",
     show_default=True,
-    help="Rate against distance, the photon budget, or a few attempts in space and time.",
+    help="Rate against distance (S where nothing heralds), the photon budget, or a few attempts "
+    "in space and time.",
 )
 @seed_option
 @click.option(
@@ -54,7 +56,7 @@ _CURVE_POINTS = 80
     type=click.IntRange(1, 10**7),
     default=400,
     show_default=True,
-    help="Heralds to simulate at each point.",
+    help="Heralds to simulate at each point; where nothing heralds, each is a whole run.",
 )
 @click.option(
     "--attempts",
@@ -75,15 +77,14 @@ def plot(
     from qnetsim.files import write_whole
 
     _check_format(output)
+    loaded = load(scenario, settings, output, "--output")
     complete = True
     if what == "budget":
-        figure = _budget(load_any(scenario, settings, output, "--output"))
+        figure = _budget(loaded)
+    elif what == "timeline":
+        figure = _timeline(loaded, amounts["attempts"])
     else:
-        loaded = load(scenario, settings, output, "--output")
-        if what == "rate":
-            figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
-        else:
-            figure = _timeline(loaded, amounts["attempts"])
+        figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
     picture = io.BytesIO()
     figure.savefig(picture, format=output.suffix[1:].lower(), dpi=130)
     write_whole(output, picture.getvalue())
@@ -105,32 +106,97 @@ def _budget(loaded: Scenario | PhotonicScenario) -> Any:
     return draw_budget(loaded.model.title, loaded.budget())
 
 
-def _timeline(loaded: Scenario, attempts: int) -> Any:
+def _timeline(loaded: Scenario | PhotonicScenario, attempts: int) -> Any:
+    from qnetsim.errors import Fault, InvalidInputError
     from qnetsim.report.timeline import draw_timeline
+    from qnetsim.scenario import Scenario
 
+    if not isinstance(loaded, Scenario):
+        bound = "is for links of memories only: nothing in a photonic link waits for a message"
+        raise InvalidInputError([Fault("--what", "timeline", bound)])
     link = loaded.model.protocol.link
     return draw_timeline(loaded.model.title, loaded.network(), link, attempts)
 
 
-def _rate(loaded: Scenario, seed: int, points: int, heralds: int) -> tuple[Any, bool]:
+def _rate(
+    loaded: Scenario | PhotonicScenario, seed: int, points: int, heralds: int
+) -> tuple[Any, bool]:
     """Returns the picture, and whether all its points were simulated."""
+    from qnetsim.scenario import Scenario
+
+    with interruptible() as interrupted:
+
+        def report(done: int) -> bool:
+            return _progress(done, points) and not interrupted
+
+        if isinstance(loaded, Scenario):
+            figure = _memory_rate(loaded, seed, points, heralds, report)
+        elif loaded.link().heralded:
+            figure = _pulsed_rate(loaded, seed, points, heralds, report)
+        else:
+            figure = _pulsed_chsh(loaded, seed, points, report)
+    return figure, not interrupted
+
+
+def _memory_rate(
+    loaded: Scenario, seed: int, points: int, heralds: int, report: Callable[[int], bool]
+) -> Any:
     from qnetsim.report.rate import default_lengths_m, draw_rates, rate_at, simulate_rates
 
     network, protocol = loaded.network(), loaded.model.protocol
-    link = protocol.link
-    lengths = default_lengths_m(network, link, _CURVE_POINTS)
-    curve = [rate_at(network, link, length, loaded.horizon_s) for length in lengths]
-    wanted = default_lengths_m(network, link, points)
-    with interruptible() as interrupted:
-        simulated = simulate_rates(
-            network, protocol, wanted, seed=seed, heralds=heralds,
-            report=lambda done: _progress(done, points) and not interrupted,
-        )  # fmt: skip
-    published = loaded.published().get("herald_rate_hz")
-    own = sum(arm.channel.length_m for arm in network.arms(link))
-    here = (own, published.value) if published and own else None
-    figure = draw_rates(loaded.model.title, curve, simulated, here)
-    return figure, not interrupted
+    own = sum(arm.channel.length_m for arm in network.arms(protocol.link))
+    lengths = default_lengths_m(own, _CURVE_POINTS)
+    curve = [rate_at(network, protocol.link, length, loaded.horizon_s) for length in lengths]
+    simulated = simulate_rates(
+        network, protocol, default_lengths_m(own, points), seed=seed, heralds=heralds, report=report
+    )
+    return draw_rates(
+        loaded.model.title, curve, simulated, _published(loaded, "herald_rate_hz", own)
+    )
+
+
+def _pulsed_rate(
+    loaded: PhotonicScenario, seed: int, points: int, heralds: int, report: Callable[[int], bool]
+) -> Any:
+    from qnetsim.report import photonic_rate
+    from qnetsim.report.rate import default_lengths_m, draw_rates
+
+    link, protocol = loaded.link(), loaded.model.protocol
+    own = photonic_rate.length_of(link)
+    lengths = default_lengths_m(own, _SLOW_CURVE_POINTS)
+    curve = [photonic_rate.rate_at(link, protocol, length) for length in lengths]
+    simulated = photonic_rate.simulate_rates(
+        link, protocol, default_lengths_m(own, points), seed=seed, heralds=heralds, report=report
+    )
+    return draw_rates(
+        loaded.model.title, curve, simulated, _published(loaded, "herald_rate_hz", own),
+        photonic_rate.limits_of(link),
+    )  # fmt: skip
+
+
+def _pulsed_chsh(
+    loaded: PhotonicScenario, seed: int, points: int, report: Callable[[int], bool]
+) -> Any:
+    from qnetsim.report import photonic_rate
+    from qnetsim.report.rate import default_lengths_m
+
+    link, protocol = loaded.link(), loaded.model.protocol
+    own = photonic_rate.length_of(link)
+    lengths = default_lengths_m(own, _CURVE_POINTS)
+    curve = [photonic_rate.chsh_at(link, protocol, length) for length in lengths]
+    simulated = photonic_rate.simulate_chsh(
+        link, protocol, default_lengths_m(own, points), seed=seed, plan=loaded.plan, report=report
+    )
+    here = _published(loaded, "chsh_s", own)
+    return photonic_rate.draw_chsh(loaded.model.title, curve, simulated, here)
+
+
+def _published(
+    loaded: Scenario | PhotonicScenario, key: str, length_m: float
+) -> tuple[float, float] | None:
+    """Returns a link's length in m and what is published for it, or ``None``."""
+    published = loaded.published().get(key)
+    return (length_m, published.value) if published and length_m else None
 
 
 def _progress(done: int, points: int) -> bool:

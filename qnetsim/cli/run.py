@@ -13,7 +13,7 @@ import click
 from qnetsim.cli.common import (
     INTERRUPTED,
     interruptible,
-    load_any,
+    load,
     print_tables,
     scenario_options,
     seed_option,
@@ -46,7 +46,7 @@ def run(
     """
     from qnetsim.trace import Trace
 
-    loaded = load_any(scenario, settings, trace_path, "--trace")
+    loaded = load(scenario, settings, trace_path, "--trace")
     trace = Trace() if trace_path is not None else None
     with interruptible() as interrupted, _Progress(loaded, interrupted) as progress:
         result = loaded.run(seed, trace, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,10 +21,24 @@ from qnetsim.simulation import Report, Simulation
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LONGEST_POINT_S = 1e6
+LENGTH_LABEL = "fibre in all (km)"
+LONGEST_POINT_S = 1e6
 _RELOADS = 20
 _MOST_HERALDS = 30_000
 _BLOCKS = 16
+
+
+class Limits(NamedTuple):
+    """What a picture calls the two limits of ``RatePoint``."""
+
+    event_ready: str
+    repeaterless: str
+
+
+ONE_PAIR_OF_SLOTS = Limits(
+    "limit of event-ready links, one pair of slots",
+    "repeaterless bound, once a round trip (bits/s)",
+)
 
 
 class RatePoint(NamedTuple):
@@ -38,12 +52,14 @@ class RatePoint(NamedTuple):
             source in the middle. ``None`` where one photon heralds, whose rate has its price in
             fidelity and goes with the root of T.
         repeaterless_hz: the repeaterless bound, -log2(1 - T) secret bits for each such round trip.
+        pairs_hz: of an all-photonic link, the heralds that one photon each for either user follows.
     """
 
     length_m: float
     herald_rate_hz: float | None
     event_ready_hz: float | None
     repeaterless_hz: float
+    pairs_hz: float | None = None
 
 
 class SimulatedRate(NamedTuple):
@@ -72,12 +88,30 @@ def stretched(network: Network, link: str, length_m: float) -> Network:
     ends = [(arm.name, station) for arm in network.arms(link)]
     for table in ("fibres", "classical"):
         channels = dict(getattr(network, table))
-        total = sum(channels[end].length_m for end in ends)
-        for end in ends:
-            share = channels[end].length_m / total if total else 1 / len(ends)
-            channels[end] = channels[end].model_copy(update={"length_m": share * length_m})
+        scaled = scaled_to([channels[end].length_m for end in ends], length_m)
+        for end, longer_m in zip(ends, scaled, strict=True):
+            channels[end] = channels[end].model_copy(update={"length_m": longer_m})
         setattr(longer, table, channels)
     return longer
+
+
+def scaled_to(lengths_m: Sequence[float], total_m: float) -> list[float]:
+    """Returns lengths in the same proportions with a sum; equal ones where all were 0."""
+    total = sum(lengths_m)
+    shares = [x / total if total else 1 / len(lengths_m) for x in lengths_m]
+    return [share * total_m for share in shares]
+
+
+def repeaterless_bits(transmission: float) -> float:
+    """Returns the repeaterless bound of a channel, -log2(1 - T) secret bits for each use.
+
+    Args:
+        transmission: T, of the whole fibre.
+
+    References:
+        Pirandola, Laurenza, Ottaviani and Banchi, Nat. Commun. 8, 15043 (2017).
+    """
+    return -math.log1p(-transmission) / math.log(2) if transmission < 1 else math.inf
 
 
 def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> RatePoint:
@@ -88,9 +122,6 @@ def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> 
         link: the link's name.
         length_m: of both photon channels together, in m.
         duration_s: over how long a drift is averaged, in s.
-
-    References:
-        Pirandola, Laurenza, Ottaviani and Banchi, Nat. Commun. 8, 15043 (2017).
     """
     longer = stretched(network, link, length_m)
     arms = longer.arms(link)
@@ -105,7 +136,7 @@ def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> 
         length_m,
         expected.herald_rate_hz if expected else None,
         None if heralds is None else attempts_hz * passed * heralds,
-        attempts_hz * -math.log1p(-passed) / math.log(2) if passed < 1 else math.inf,
+        attempts_hz * repeaterless_bits(passed),
     )
 
 
@@ -133,9 +164,9 @@ def simulate_rates(
     """
     rates: list[SimulatedRate] = []
     go_on: Report | None = report and (lambda *_: report(len(rates)))
-    for length_m in lengths_m:
+    for length_m, own_seed in zip(lengths_m, point_seeds(seed, len(lengths_m)), strict=True):
         longer = stretched(network, protocol.link, length_m)
-        simulation = Simulation(longer, protocol, seed)
+        simulation = Simulation(longer, protocol, own_seed)
         result = simulation.run(_long_enough_s(longer, protocol.link, heralds), go_on)
         if result.partial:
             break
@@ -145,20 +176,25 @@ def simulate_rates(
     return rates
 
 
+def point_seeds(seed: int, points: int) -> list[int]:
+    """Returns a seed for each point, or equal draws would push all of them the same way."""
+    return [int(k) for k in np.random.SeedSequence(seed).generate_state(points, np.uint64)]
+
+
 def _long_enough_s(network: Network, link: str, heralds: int) -> float:
     """Returns how long to simulate, in s: so many heralds, and many reloads of a trap.
 
     Reloads count only up to a number of heralds; the blocks' scatter shows what they leave open.
     """
-    expected = link_expectation(network, link, _LONGEST_POINT_S)
+    expected = link_expectation(network, link, LONGEST_POINT_S)
     arms = network.arms(link)
     period_s = units.to_seconds(Timing.of(arms, network.station_of(link)).period)
     rate_hz = expected.herald_rate_hz if expected else 1 / period_s
     if not rate_hz:
-        return _LONGEST_POINT_S
+        return LONGEST_POINT_S
     reloads_s = _RELOADS * max(_reload_s(arm.node) for arm in arms)
     wanted_s = max(heralds / rate_hz, min(reloads_s, _MOST_HERALDS / rate_hz))
-    return min(wanted_s, _LONGEST_POINT_S)
+    return min(wanted_s, LONGEST_POINT_S)
 
 
 def _reload_s(node: MemoryNode) -> float:
@@ -182,10 +218,9 @@ def _steady_rate(result: Result, length_m: float) -> SimulatedRate | None:
     )
 
 
-def default_lengths_m(network: Network, link: str, points: int) -> list[float]:
-    """Returns lengths from a tenth of the link's own to ten times it, which hold 0.1 to 10 km."""
-    own = sum(arm.channel.length_m for arm in network.arms(link))
-    shortest, longest = min(own or math.inf, 1000.0) / 10, max(own, 1000.0) * 10
+def default_lengths_m(own_m: float, points: int) -> list[float]:
+    """Returns lengths from a tenth of a link's own to ten times it, which hold 0.1 to 10 km."""
+    shortest, longest = min(own_m or math.inf, 1000.0) / 10, max(own_m, 1000.0) * 10
     return [float(x) for x in np.geomspace(max(shortest, 1.0), longest, points)]
 
 
@@ -194,6 +229,7 @@ def draw_rates(
     curve: Sequence[RatePoint],
     simulated: Sequence[SimulatedRate],
     here: tuple[float, float] | None,
+    limits: Limits = ONE_PAIR_OF_SLOTS,
 ) -> Figure:
     """Returns the picture of a link's rate against its length.
 
@@ -202,32 +238,55 @@ def draw_rates(
         curve: closed form and limits.
         simulated: simulated rates.
         here: the link's own length in m and its published rate in Hz, or ``None``.
+        limits: what the limits are called.
     """
     figure, axes = new_figure()
+    lines: list[tuple[list[float | None], str, dict[str, Any]]] = [
+        ([p.herald_rate_hz for p in curve], "closed form", {"color": CLOSED}),
+        (
+            [p.pairs_hz for p in curve],
+            "of these, with one photon for either user",
+            {"color": CLOSED, "ls": "-."},
+        ),
+        ([p.event_ready_hz for p in curve], limits.event_ready, {"color": LIMIT, "ls": "--"}),
+        ([p.repeaterless_hz for p in curve], limits.repeaterless, {"color": LIMIT, "ls": ":"}),
+    ]
     km = [point.length_m / 1000 for point in curve]
-    closed = [point.herald_rate_hz or math.nan for point in curve]
-    if not all(map(math.isnan, closed)):
-        axes.plot(km, closed, color=CLOSED, lw=1.2, label="closed form")
-    limits = [p.event_ready_hz for p in curve if p.event_ready_hz is not None]
-    bounds = [p.repeaterless_hz for p in curve]
-    if limits:
-        label = "limit of event-ready links, one pair of slots"
-        axes.plot(km, limits, "--", color=LIMIT, lw=1.2, label=label)
-    label = "repeaterless bound, once a round trip (bits/s)"
-    axes.plot(km, bounds, ":", color=LIMIT, lw=1.2, label=label)
-    axes.errorbar(
-        [point.length_m / 1000 for point in simulated],
-        [point.herald_rate_hz for point in simulated],
-        [point.stderr_hz for point in simulated],
-        fmt="o", ms=4, capsize=2, color=SIMULATED, label="simulated",
-    )  # fmt: skip
-    if here is not None:
-        axes.plot(here[0] / 1000, here[1], "D", color=PUBLISHED, ms=6, label="published")
-    axes.set(xscale="log", yscale="log", xlabel="fibre in all (km)", ylabel="heralds a second")
-    lowest = min([y for y in closed if y > 0] + [p.herald_rate_hz for p in simulated], default=1e-3)
-    highest = max(y for y in [*limits, *bounds, 1.0] if math.isfinite(y))
-    axes.set_ylim(max(lowest, highest * 1e-15) / 3, highest * 10)
+    for rates, label, look in lines:
+        known = [math.nan if rate is None else rate for rate in rates]
+        if not all(map(math.isnan, known)):
+            axes.plot(km, known, lw=1.2, label=label, **look)
+    draw_points(axes, simulated, here)
+    axes.set(xscale="log", yscale="log", xlabel=LENGTH_LABEL, ylabel="heralds a second")
+    axes.set_ylim(*_decades(curve, simulated))
     axes.set_title(title, fontsize="medium", loc="left")
     axes.legend(frameon=False, fontsize="small")
     tidy(axes)
     return figure
+
+
+def draw_points(
+    axes: Any, simulated: Sequence[tuple[float, float, float]], here: tuple[float, float] | None
+) -> None:
+    """Draws simulated values with their standard errors, and a published one, against lengths.
+
+    Args:
+        axes: where.
+        simulated: length in m, value and standard error of each.
+        here: the link's own length in m and what is published at it, or ``None``.
+    """
+    lengths, values, errors = zip(*simulated, strict=True) if simulated else ((), (), ())
+    axes.errorbar(
+        [length_m / 1000 for length_m in lengths], values, errors,
+        fmt="o", ms=4, capsize=2, color=SIMULATED, label="simulated",
+    )  # fmt: skip
+    if here is not None:
+        axes.plot(here[0] / 1000, here[1], "D", color=PUBLISHED, ms=6, label="published")
+
+
+def _decades(curve: Sequence[RatePoint], simulated: Sequence[SimulatedRate]) -> tuple[float, float]:
+    """Returns what of the rates a picture shows: 15 decades at most under the largest limit."""
+    rates = [rate for _, rate, *_ in curve if rate] + [rate for _, rate, _ in simulated]
+    limits = [y for p in curve for y in (p.event_ready_hz, p.repeaterless_hz) if y is not None]
+    highest = max(y for y in [*limits, *rates, 1.0] if math.isfinite(y))
+    return max(min(rates, default=1e-3), highest * 1e-15) / 3, highest * 10

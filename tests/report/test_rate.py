@@ -75,7 +75,7 @@ def test_a_link_without_a_length_grows_from_its_middle() -> None:
 def test_simulated_points_agree_with_the_closed_form(
     small_network: qn.Network, protocol: qn.DIQKD
 ) -> None:
-    lengths = default_lengths_m(small_network, "main", 3)
+    lengths = default_lengths_m(450.0, 3)
     points = simulate_rates(small_network, protocol, lengths, seed=4, heralds=2000)
     assert [point.length_m for point in points] == lengths
     for point in points:
