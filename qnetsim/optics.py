@@ -292,10 +292,7 @@ class SinglePhotonOptics(_Attenuated):
         self._station = station
 
     def click_states(self, packets: tuple[float, float], dead: int = 0) -> NDArray[np.complex128]:
-        """Returns the memories' states by cause and click set.
-
-        A click set that a dead detector would have spoilt by counting twice stays discarded.
-        """
+        """Returns the memories' states by cause and click set."""
         first, second = (t * share for t, share in zip(packets, self._clicks, strict=True))
         attempt = SingleClickAttempt(
             (self._bright[0], self._bright[1]),
@@ -305,7 +302,7 @@ class SinglePhotonOptics(_Attenuated):
             phase_noise_rad=self._station.phase_noise_rad,
             number_resolving=self._station.detector.number_resolving,
         )
-        return blind(np.stack(list(single_click_causes(attempt).values())), dead)
+        return np.stack(list(single_click_causes(attempt, dead).values()))
 
 
 class MidpointOptics(_Attenuated):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -27,6 +26,8 @@ PHOTON, DISTINGUISHABLE = "photon", "distinguishable"
 DOUBLE_EMISSION, DARK = "double emission", "dark"
 CAUSES: tuple[str, ...] = (PHOTON, DISTINGUISHABLE, DOUBLE_EMISSION, DARK)
 """What leads to a click set; see ``single_click_causes``."""
+
+Readings = tuple[tuple[float, float, float], ...]
 
 
 class SingleClickAttempt(NamedTuple):
@@ -52,7 +53,7 @@ class SingleClickAttempt(NamedTuple):
     number_resolving: bool = False
 
 
-def single_click_states(attempt: SingleClickAttempt) -> NDArray[np.complex128]:
+def single_click_states(attempt: SingleClickAttempt, dead: int = 0) -> NDArray[np.complex128]:
     r"""Returns the memories' state behind each click set, not normalised.
 
     With threshold detectors and y = 1-pd, exactly one click (of D1, sign +; of D2, sign -) leaves
@@ -67,10 +68,13 @@ def single_click_states(attempt: SingleClickAttempt) -> NDArray[np.complex128]:
     exact in pd. Number-resolving detectors give one more factor y to each of the terms in which
     one photon clicks, and count the bunched pair, e1 e2 (1+I)/4, as over-counted. The other sets
     follow from the same enumeration of where the photons went and which detectors had dark
-    counts; no diagonal term is a difference, so small probabilities keep their digits.
+    counts; no diagonal term is a difference, so small probabilities keep their digits. A dead
+    detector has no dark counts and reads none of its photons: behind one click of D1 beside a
+    dead D2 stands whatever D2 got.
 
     Args:
         attempt: the optics.
+        dead: click set of the detectors that see nothing.
 
     Returns:
         Array of shape (4, 4, 4), or (8, 4, 4) if detectors resolve numbers: indexed by the click
@@ -81,18 +85,22 @@ def single_click_states(attempt: SingleClickAttempt) -> NDArray[np.complex128]:
     References:
         Cabrillo et al., arXiv quant-ph/9810013; Hermans et al., arXiv 2208.07449.
     """
-    states: NDArray[np.complex128] = np.sum(list(single_click_causes(attempt).values()), axis=0)
+    causes = single_click_causes(attempt, dead)
+    states: NDArray[np.complex128] = np.sum(list(causes.values()), axis=0)
     return states
 
 
-def single_click_causes(attempt: SingleClickAttempt) -> dict[str, NDArray[np.complex128]]:
+def single_click_causes(
+    attempt: SingleClickAttempt, dead: int = 0
+) -> dict[str, NDArray[np.complex128]]:
     r"""Returns ``single_click_states`` as a mixture of what can lead to each click set.
 
     - ``photon``: the photon of the only excited memory clicked, as if both photons were alike and
       their phase known: a pure state where there are no dark counts.
     - ``distinguishable``: the same, of known origin, without coherence.
     - ``double emission``: both memories emitted, and a photon of theirs clicked.
-    - ``dark``: no photon clicked; what is lit had a dark count (nothing, in the empty set).
+    - ``dark``: no photon clicked; what is lit had a dark count (nothing, in the empty set). A
+      photon in a dead detector does not click, but leaves its coherence behind.
 
     A visibility :math:`v = \sqrt{I} e^{-\sigma^2/2}` has many readings as a mixture. In this one a
     photon of the only excited memory keeps its coherence with probability v and loses all of it
@@ -101,12 +109,23 @@ def single_click_causes(attempt: SingleClickAttempt) -> dict[str, NDArray[np.com
 
     Args:
         attempt: the optics.
+        dead: click set of the detectors that see nothing.
 
     Returns:
         One array for each of ``CAUSES``, of the shape of ``single_click_states``, which is their
         sum. Each entry is positive semidefinite.
     """
-    return {cause: _clicks(photons, attempt) for cause, photons in _by_photons(attempt).items()}
+    readings = tuple(
+        _readings(0.0 if dead >> d & 1 else attempt.dark_probability, attempt.number_resolving)
+        for d in range(len(DETECTORS))
+    )
+    n_sets = OVER_COUNTED * (2 if attempt.number_resolving else 1)
+    causes = {cause: np.zeros((n_sets, 4, 4), dtype=complex) for cause in CAUSES}
+    for cause, photons in _by_photons(attempt).items():
+        for (n1, n2), state in photons.items():
+            seen = (0 if dead & 1 else n1, 0 if dead & 2 else n2)
+            _add_clicks(causes[cause if any(seen) else DARK], state, seen, readings)
+    return causes
 
 
 def _by_photons(
@@ -141,23 +160,21 @@ def _by_photons(
     }
 
 
-def _clicks(
-    photons: Mapping[tuple[int, int], NDArray[np.complex128]], attempt: SingleClickAttempt
-) -> NDArray[np.complex128]:
-    """Sorts states by click set that are given by the photons that reached the detectors."""
-    resolving = attempt.number_resolving
-    readings = _readings(attempt.dark_probability, resolving)
-    states = np.zeros((2 * OVER_COUNTED if resolving else OVER_COUNTED, 4, 4), dtype=complex)
-    for (n1, n2), state in photons.items():
-        for r1, r2 in product(range(3), repeat=2):
-            chance = readings[n1][r1] * readings[n2][r2]
-            if chance:
-                lit = (r1 > 0) + 2 * (r2 > 0)
-                states[lit + OVER_COUNTED * (2 in (r1, r2))] += chance * state
-    return states
+def _add_clicks(
+    states: NDArray[np.complex128],
+    state: NDArray[np.complex128],
+    seen: tuple[int, int],
+    readings: tuple[Readings, ...],
+) -> None:
+    """Adds to the click sets' states that of the photons which the detectors see."""
+    first, second = (reads[n] for reads, n in zip(readings, seen, strict=True))
+    for r1, r2 in product(range(3), repeat=2):
+        if chance := first[r1] * second[r2]:
+            lit = (r1 > 0) + 2 * (r2 > 0)
+            states[lit + OVER_COUNTED * (2 in (r1, r2))] += chance * state
 
 
-def _readings(pd: float, resolving: bool) -> tuple[tuple[float, float, float], ...]:
+def _readings(pd: float, resolving: bool) -> Readings:
     """Chances that a detector reads 0, 1, more than 1: one row each for 0, 1, 2 photons."""
     silent = (1 - pd, pd, 0.0)
     if resolving:

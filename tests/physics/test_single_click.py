@@ -86,10 +86,12 @@ class Fock:
             columns.append((station * ket).full()[:, 0])
         return np.array(columns).reshape(len(phases), 4, -1).transpose(0, 2, 1)
 
-    def click_operators(self, pd: float, resolving: bool) -> NDArray[np.float64]:
+    def click_operators(self, pd: float, resolving: bool, dead: int = 0) -> NDArray[np.float64]:
         """Diagonals of the operators of the click sets."""
         none, one = (self.counts == n for n in (0, 1))
         silent = (1 - pd) * none
+        blind = np.array([dead & 1, dead & 2], dtype=bool)
+        silent[blind] = 1
         if not resolving:
             return np.array(
                 [
@@ -99,6 +101,7 @@ class Fock:
                 ]
             )
         single = pd * none + (1 - pd) * one
+        single[blind] = 0
         reads = [silent, single, 1 - silent - single]
         operators = np.zeros((8, self.counts.shape[1]))
         for r1, r2 in product(range(3), repeat=2):
@@ -119,8 +122,9 @@ def noisy_phases(attempt: SingleClickAttempt) -> tuple[NDArray, NDArray]:
     return attempt.phase_rad + attempt.phase_noise_rad * nodes, weights / weights.sum()
 
 
-def fock_click_states(attempt: SingleClickAttempt, photons: int = 2) -> NDArray[np.complex128]:
-    fock = fock_space(photons)
+@cache
+def fock_kets(attempt: SingleClickAttempt, photons: int) -> tuple[NDArray, NDArray]:
+    """The memories and their light in front of the detectors, by phase; each phase's weight."""
     phases, weights = noisy_phases(attempt)
     amplitudes = np.array(
         [
@@ -128,8 +132,16 @@ def fock_click_states(attempt: SingleClickAttempt, photons: int = 2) -> NDArray[
             for pair in ((attempt.excitations, memory) for memory in MEMORIES)
         ]
     )
-    kets = fock.arriving(attempt, phases) * amplitudes
-    clicks = fock.click_operators(attempt.dark_probability, attempt.number_resolving)
+    return fock_space(photons).arriving(attempt, phases) * amplitudes, weights
+
+
+def fock_click_states(
+    attempt: SingleClickAttempt, photons: int = 2, dead: int = 0
+) -> NDArray[np.complex128]:
+    kets, weights = fock_kets(attempt, photons)
+    clicks = fock_space(photons).click_operators(
+        attempt.dark_probability, attempt.number_resolving, dead
+    )
     return np.einsum("h,hfm,cf,hfn->cmn", weights, kets, clicks, kets.conj(), optimize=True)
 
 
@@ -181,21 +193,33 @@ def test_click_states_equal_the_fock_simulation(attempt):
     np.testing.assert_allclose(states, fock_click_states(attempt), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("attempt", RANDOM)
+def test_beside_dead_detectors_click_states_equal_the_fock_simulation(attempt):
+    for dead in (0b01, 0b10, 0b11):
+        states = single_click_states(attempt, dead)
+        wanted = fock_click_states(attempt, dead=dead)
+        np.testing.assert_allclose(states, wanted, rtol=0, atol=1e-12)
+
+
 # --- causes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("attempt", RANDOM)
 def test_causes_without_coherence_equal_projections_of_the_fock_simulation(attempt):
-    """No photon at the detectors; some, of two excited memories; some, of one."""
-    causes = single_click_causes(attempt)
+    for dead in range(4):
+        assert_causes_are_projections(attempt, dead)
+
+
+def assert_causes_are_projections(attempt: SingleClickAttempt, dead: int) -> None:
+    """No photon at detectors that see; some, of two excited memories; some, of one."""
+    causes = single_click_causes(attempt, dead)
     fock = fock_space()
-    dark = fock.counts.sum(axis=0) == 0
-    kets = fock.arriving(attempt, np.zeros(1))[0]
-    clicks = fock.click_operators(attempt.dark_probability, attempt.number_resolving)
-    a1, a2 = attempt.excitations
-    shares = np.kron([1 - a1, a1], [1 - a2, a2])
+    dark = fock.counts[[not dead & 1, not dead & 2]].sum(axis=0) == 0
+    kets, weights = fock_kets(attempt, 2)
+    clicks = fock.click_operators(attempt.dark_probability, attempt.number_resolving, dead)
     for photons, names in ((dark, ["dark"]), (~dark, [c for c in CAUSES if c != "dark"])):
-        chances = np.einsum("cf,fm->cm", clicks * photons, abs(kets) ** 2) * shares
+        seen = np.einsum("h,hfm->fm", weights, abs(kets) ** 2)
+        chances = (clicks * photons) @ seen
         populations = sum(causes[name] for name in names).diagonal(axis1=1, axis2=2)
         np.testing.assert_allclose(populations, chances, rtol=0, atol=1e-13)
     assert not causes["double emission"][:, :3].any()
@@ -387,30 +411,49 @@ def test_dark_counts_herald_any_memory_where_no_light_arrives():
     np.testing.assert_allclose(single_click_causes(attempt)["dark"], states, rtol=0, atol=0)
 
 
+def test_a_photon_in_a_dead_detector_spoils_no_count():
+    """Of two bunched photons D1 gets both or none: beside a dead D2 a dark count heralds both."""
+    attempt = SingleClickAttempt((1.0, 1.0), (1.0, 1.0), 1.0, 0.1, number_resolving=True)
+    causes = single_click_causes(attempt, dead=0b10)
+    assert np.trace(causes["dark"][1]) == pytest.approx(0.05, abs=1e-15)
+    assert np.trace(causes["double emission"][OVER_COUNTED | 1]) == pytest.approx(0.5, abs=1e-15)
+    assert not np.trace(single_click_states(attempt)[1])
+
+
+def test_a_dark_count_beside_a_photon_in_a_dead_detector_keeps_its_coherence():
+    attempt = SingleClickAttempt((0.5, 0.5), (1.0, 1.0), 1.0, 0.1, number_resolving=True)
+    dark = single_click_causes(attempt, dead=0b10)["dark"][1]
+    assert dark[1, 2] == pytest.approx(-0.1 / 8, abs=1e-15)
+
+
 # --- properties ----------------------------------------------------------------------------------
 
 fixed = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 unit = st.floats(0, 1)
 pairs = st.tuples(unit, unit)
 phases = st.floats(-10, 10)
+sets_of_detectors = st.integers(0, 3)
 attempts = st.builds(
     SingleClickAttempt, pairs, pairs, unit, unit, phases, st.floats(0, 10), st.booleans()
 )
 
 
 @fixed
-@given(attempts)
-def test_forgetting_the_clicks_leaves_the_prepared_populations(attempt):
+@given(attempts, sets_of_detectors)
+def test_forgetting_the_clicks_leaves_the_prepared_populations(attempt, dead):
     a1, a2 = attempt.excitations
     prior = np.diag(np.kron([1 - a1, a1], [1 - a2, a2]))
-    total = single_click_states(attempt).sum(axis=0)
+    total = single_click_states(attempt, dead).sum(axis=0)
     np.testing.assert_allclose(total, prior, rtol=0, atol=1e-14)
 
 
 @fixed
-@given(attempts)
-def test_states_and_causes_are_hermitian_and_positive_semidefinite(attempt):
-    for states in (single_click_states(attempt), *single_click_causes(attempt).values()):
+@given(attempts, sets_of_detectors)
+def test_states_and_causes_are_hermitian_and_positive_semidefinite(attempt, dead):
+    for states in (
+        single_click_states(attempt, dead),
+        *single_click_causes(attempt, dead).values(),
+    ):
         assert np.array_equal(states, states.conj().transpose(0, 2, 1))
         assert np.linalg.eigvalsh(states).min() >= -1e-15
 
