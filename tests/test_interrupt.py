@@ -27,6 +27,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from qnetsim.cli import main
 main()
 """
+DEAF = """
+import sys, time
+import qnetsim
+def run(self, seed, trace=None, report=None):
+    print("simulated", file=sys.stderr, flush=True)
+    while report(0.0, 0):
+        time.sleep(0.01)
+    print("asked to stop", file=sys.stderr, flush=True)
+    time.sleep(600)
+qnetsim.Scenario.run = run
+"""
+"""A run that hears a first Ctrl-C and goes on."""
+
 WAIT_S = 30.0
 AT_ONCE_S = 5.0
 
@@ -34,19 +47,19 @@ AT_ONCE_S = 5.0
 class OnTerminal:
     """A run of the command whose standard error is a terminal, so that progress shows at once."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, start: str = START) -> None:
         self._screen, terminal = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", START, "run", *arguments],
+            [sys.executable, "-c", start, "run", *arguments],
             stdout=subprocess.PIPE,
             stderr=terminal,
         )
         os.close(terminal)
         self.shown = ""
 
-    def wait_for_progress(self) -> None:
+    def wait_for(self, text: str) -> None:
         deadline = time.monotonic() + WAIT_S
-        while "simulated" not in self.shown:
+        while text not in self.shown:
             assert time.monotonic() < deadline, self.shown
             self._read()
 
@@ -92,7 +105,7 @@ def test_ctrl_c_prints_the_json_so_far_marked_as_partial(
     started: list[OnTerminal], munich: Path
 ) -> None:
     run = start(started, munich, "--json", *ENDLESS)
-    run.wait_for_progress()
+    run.wait_for("simulated")
     run.press_ctrl_c()
     code, out = run.end(AT_ONCE_S)
     assert code == 130
@@ -109,7 +122,7 @@ def test_ctrl_c_prints_the_table_so_far_marked_as_partial(
 ) -> None:
     path = tmp_path / "t.json"
     run = start(started, munich, *ENDLESS, "--trace", path)
-    run.wait_for_progress()
+    run.wait_for("simulated")
     run.press_ctrl_c()
     code, out = run.end(AT_ONCE_S)
     assert code == 130
@@ -138,11 +151,11 @@ def test_the_progress_line_counts_and_is_gone_at_the_end(
 
 
 def test_a_second_ctrl_c_kills_at_once(started: list[OnTerminal], munich: Path) -> None:
-    # Detectors that are blind for long make every click an event: the first answer takes seconds.
-    run = start(started, munich, "--json", "--set", "stations.bsm.detector.dead_time_s=1e-3")
-    time.sleep(2)
+    run = OnTerminal(str(munich), "--json", start=DEAF + START)
+    started.append(run)
+    run.wait_for("simulated")
     run.press_ctrl_c()
-    time.sleep(0.02)
+    run.wait_for("asked to stop")
     run.press_ctrl_c()
     code, _ = run.end(AT_ONCE_S)
     assert code == 130
@@ -172,7 +185,7 @@ def test_ctrl_c_before_the_run_prints_no_result(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(qnetsim.Scenario, "load", interrupt)
+    monkeypatch.setattr(qnetsim.Scenario, "__init__", interrupt)
     monkeypatch.setattr(sys, "argv", ["qnetsim", "run", str(munich)])
     with pytest.raises(SystemExit) as stop:
         main()
