@@ -95,6 +95,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
         _figures(summary, published),
         _correlators(summary["correlators"], published),
         _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
+        _state(summary.get("heralded_state", {})),
         _activities(summary["duty_cycle"]["nodes"]),
     ]
 
@@ -167,6 +168,15 @@ def _causes(causes: Mapping[str, Mapping[str, float | None]], heralds: int) -> S
     ]
     headings = ("cause", "heralds", "share", "closed form")
     return Section("what made the station herald", headings, rows)
+
+
+def _state(shares: Mapping[str, Mapping[str, float | None]]) -> Section:
+    rows = [
+        (name, *(_number(entry[key], None, ".4g") for key in ("share", "expected_share")))
+        for name, entry in shares.items()
+    ]
+    title = "Bell states behind a herald"
+    return Section(title, ("state", "share", "closed form"), rows)
 
 
 def _activities(nodes: Mapping[str, Mapping[str, float]]) -> Section:

@@ -13,7 +13,8 @@ from qnetsim import display
 from qnetsim.keys.postselection import KeyRoundEntropy, key_round_entropy
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.bell_test import Estimate
-from qnetsim.protocols.pulsed import PulsedDIQKD, PulseLaw
+from qnetsim.protocols.pulse_law import BELL_STATES, PulseLaw
+from qnetsim.protocols.pulsed import PulsedDIQKD
 from qnetsim.result import figure, key_rate
 
 _SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
@@ -154,6 +155,22 @@ class PhotonicResult(display.Shown):
         share = 1 - self._total / self.pulses
         return Estimate(mean_s, mean_s * (share / self._total) ** 0.5, self._total)
 
+    @cached_property
+    def heralded_fidelity(self) -> Estimate | None:
+        """Mean fidelity of the users' light behind a herald with the Bell state that it names.
+
+        Each herald counts with the fidelity behind its name and cause; vacuum and several
+        photons have none.
+        """
+        light, shares = self.law.light, self.law.bell_shares
+        if light is None or shares is None or not self._total:
+            return None
+        fidelities = shares[..., BELL_STATES.index(light.bell_state)]
+        share = self._heralds / self._total
+        mean = float((share * fidelities).sum())
+        variance = float((share * (fidelities - mean) ** 2).sum())
+        return Estimate(mean, (variance / self._total) ** 0.5, self._total)
+
     def summary(self) -> dict[str, Any]:
         """Returns the figures under the documented keys of ``qnetsim run --json``."""
         rate, expected_rate = self.key_rate_bits_per_round, self.expected_key_rate_bits_per_round
@@ -179,6 +196,8 @@ class PhotonicResult(display.Shown):
         figures |= figure(
             "wait_s", self.wait_s, 1 / expected_hz if self._waits(expected_hz) else None
         )
+        figures |= figure("heralded_fidelity", self.heralded_fidelity, self.law.heralded_fidelity)
+        figures["heralded_state"] = self._heralded_state()
         figures |= figure("chsh_s", self.chsh, self.expected_chsh)
         figures |= figure("qber", self._qber(self._key_pairs), self._expected_qber())
         for k, qber in enumerate(self.qbers):
@@ -248,11 +267,31 @@ class PhotonicResult(display.Shown):
             **figure("conditional_entropy_bits", entropy, law and law.entropy_bits),
         }
 
+    @property
+    def _heralds(self) -> NDArray[np.int64]:
+        """How often each herald came by each cause, shape (heralds, causes)."""
+        made: NDArray[np.int64] = self.counts.sum(axis=(0, 1, 4, 5))
+        return made
+
+    def _heralded_state(self) -> dict[str, dict[str, float | None]]:
+        """Returns the shares of the Bell states in the users' mean state behind a herald."""
+        shares, expected = self.law.bell_shares, self.law.mean_bell_shares
+        if shares is None:
+            return {}
+        found = np.einsum("hc,hcb->b", self._heralds, shares) / max(self._total, 1)
+        return {
+            name: {
+                "share": float(share) if self._total else None,
+                "expected_share": expected.get(name),
+            }
+            for name, share in zip(BELL_STATES, found, strict=True)
+        }
+
     def _heralds_by_cause(self) -> dict[str, dict[str, float | None]]:
         """Returns how many heralds each cause made, and the share that it is expected to make."""
         if not self.heralded:
             return {}
-        made = self.counts.sum(axis=(0, 1, 2, 4, 5)).tolist()
+        made = self._heralds.sum(axis=0).tolist()
         shares = self.law.cause_shares
         return {
             cause: {"heralds": number, "expected_share": shares.get(cause)}

@@ -18,7 +18,8 @@ from qnetsim.nodes.detector import Detector
 from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
 from qnetsim.photonic_budget import expected, photonic_budget
 from qnetsim.photonic_result import PhotonicResult
-from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, PulseLaw, pulse_law
+from qnetsim.protocols.pulse_law import PulseLaw
+from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, pulse_law
 from qnetsim.protocols.pulses import Plan, Resolution, play
 from qnetsim.rng import Streams
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
@@ -313,6 +314,3 @@ def _shared_pair_faults(source: PairSource) -> Iterator[Fault]:
     if source.modes != 1:
         bound = "must be 1 where something heralds"
         yield Fault("pair_source.modes", shown(source.modes), bound)
-    if source.angle_deg != 45:
-        bound = "must be 45 where something heralds: pairs are balanced"
-        yield Fault("pair_source.angle_deg", shown(source.angle_deg), bound)

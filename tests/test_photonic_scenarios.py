@@ -33,7 +33,8 @@ KEYS = {
     "scenario", "seed", "resolution", "partial", "sim_time_s", "wall_time_s", "attempts",
     "heralds", "herald_rate_hz", "expected_herald_rate_hz", "expected_herald_probability",
     "duty_cycle", "expected_duty_cycle", "rounds", "heralds_by_cause", "wait_s", "wait_s_stderr",
-    "expected_wait_s", "chsh_s", "chsh_s_stderr",
+    "expected_wait_s", "heralded_fidelity", "heralded_fidelity_stderr",
+    "expected_heralded_fidelity", "heralded_state", "chsh_s", "chsh_s_stderr",
     "expected_chsh_s", "qber", "qber_stderr", "expected_qber", "qber_0", "qber_0_stderr",
     "expected_qber_0", "keep_no_click", "flip_probability", "kept_key_rounds",
     "kept_key_rounds_stderr", "expected_kept_key_rounds", "conditional_entropy_bits",
@@ -87,6 +88,8 @@ def test_the_table_of_a_link_without_a_bound_says_so_and_shows_what_is_published
         (USTC, ()),
         (USTC, ("run.resolution=rounds", "run.rounds_per_setting=1000000")),
         (SWAPPING, ()),
+        (SWAPPING, ("pair_source.angle_deg=30", "pair_source.visibility=0.95",
+                    "bob.relay.pairs.angle_deg=60", "bob.relay.pairs.visibility=0.95")),
         (SWAPPING, ("run.resolution=attempt", "pair_source.mean_pairs=0.1",
                     "bob.relay.pairs.mean_pairs=0.1", "run.max_rounds=100000")),
         (AMPLIFIER, ()),
@@ -106,6 +109,11 @@ def test_what_is_simulated_lies_within_five_standard_errors_of_the_closed_forms(
     for key in ("chsh_s", "qber", "kept_key_rounds", "conditional_entropy_bits"):
         bound = 5 * found[f"{key}_stderr"] + 1e-12
         assert abs(found[key] - found[f"expected_{key}"]) < bound, key
+    if found["heralds"] is not None:
+        error = abs(found["heralded_fidelity"] - found["expected_heralded_fidelity"])
+        assert error < 5 * found["heralded_fidelity_stderr"]
+        shares = [one["expected_share"] for one in found["heralded_state"].values()]
+        assert found["expected_heralded_fidelity"] == max(shares)
     for correlator in found["correlators"].values():
         assert abs(correlator["value"] - correlator["expected"]) < 5 * correlator["stderr"]
     if found["heralds"] is not None:
@@ -189,6 +197,7 @@ def test_a_link_that_heralds_nothing_says_what_it_cannot_know(command: Command) 
     found = json.loads(done.out)
     assert (done.code, found["heralds"], found["correlators"]) == (0, 0, {})
     for key in ("chsh_s", "expected_chsh_s", "qber", "expected_qber", "key_rate_bits_per_round",
+                "heralded_fidelity", "expected_heralded_fidelity",
                 "expected_key_rate_bits_per_round", "conditional_entropy_bits"):  # fmt: skip
         assert found[key] is None
     assert command("run", AMPLIFIER, *sets(*settings)).code == 0
@@ -202,16 +211,15 @@ def test_a_file_is_read_as_what_it_describes(munich: Path) -> None:
     assert isinstance(load_scenario(USTC), PhotonicScenario)
 
 
-@pytest.mark.parametrize(
-    "arguments", [("plot", "-o", "x.png"), ("plot", "--what", "timeline", "-o", "x.png")]
-)
-def test_other_commands_say_that_they_are_for_memories(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+def test_a_timeline_is_refused_as_nothing_waits(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = command(arguments[0], AMPLIFIER, *arguments[1:])
+    done = command("plot", AMPLIFIER, "--what", "timeline", "-o", "x.png")
     assert (done.code, done.out) == (2, "")
-    assert "describes a photonic link: this command is for links of memories only" in done.err
+    assert "is for links of memories only: nothing in a photonic link waits for a message" in (
+        done.err
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -255,7 +263,7 @@ REFUSED = [
     (SWAPPING, "pair_source.statistics=poisson", "pairs must share one mode"),
     (SWAPPING, "bob.relay.pairs.statistics=poisson", "bob.relay.pairs.statistics = 'poisson'"),
     (SWAPPING, "bob.relay.pairs.mean_pairs=0.3", "must lie in [0, 0.2] where something heralds"),
-    (SWAPPING, "pair_source.angle_deg=40", "pair_source.angle_deg = 40"),
+    (SWAPPING, "bob.relay.pairs.angle_deg=400", "angle_deg = 400: must lie in [-360, 360]"),
     (SWAPPING, "pair_source.modes=2", "pair_source.modes = 2"),
     (SWAPPING, "bob.relay.station.window_s=1", "bob.relay.station.window_s = 1"),
     (SWAPPING, "bob.relay.source=photons", "needs a table 'photons', its source"),

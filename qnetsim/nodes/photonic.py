@@ -6,6 +6,7 @@ again, and windows over, before the next one.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -52,6 +53,9 @@ class Pairs(Spec):
     coherence: Probability = described(
         "what is left of the coherence between its two terms", default=1.0
     )
+    angle_deg: AngleDeg = described(
+        "the first term has its cosine for an amplitude, the second its sine", default=45.0
+    )
 
     @model_validator(mode="after")
     def _one_at_most(self) -> Self:
@@ -59,6 +63,21 @@ class Pairs(Spec):
             bound = "mean_pairs must lie in [0, 1] for the statistics 'single'"
             raise PydanticCustomError("pairs", "{bound}", {"bound": bound})
         return self
+
+    @property
+    def balanced(self) -> bool:
+        """Whether both terms have the same share."""
+        return self.angle_deg % 90 == 45
+
+    @property
+    def opposed(self) -> bool:
+        """Whether a minus stands between the two terms."""
+        return self.angle_deg % 180 > 90
+
+    @property
+    def first_share(self) -> float:
+        """The share of the first term."""
+        return 0.5 if self.balanced else math.cos(math.radians(self.angle_deg)) ** 2
 
 
 class PairSource(Pairs):
@@ -69,9 +88,6 @@ class PairSource(Pairs):
         "of the photons; needed where a fibre's attenuation comes from a table", default=None
     )
     modes: PositiveInteger = described("equal modes that share the pairs, if thermal", default=1)
-    angle_deg: AngleDeg = described(
-        "the first term has cos^2 of it, the second sin^2", default=45.0
-    )
 
 
 class PhotonPair(Spec):

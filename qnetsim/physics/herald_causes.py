@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qnetsim.physics.fock import Detector, Operators, Real, analyser, scale_by_number
-from qnetsim.physics.photonic import DARK, LIT, HeraldShares, PhotonicLink, joint_means
+from qnetsim.physics.photonic import (
+    DARK,
+    LIT,
+    HeraldShares,
+    PhotonicLink,
+    joint_means,
+    polarisation_basis,
+    users_state_parts,
+)
 
 CAUSES = HeraldShares._fields
 """The causes, in the order of every cause axis; see ``photonic.HeraldShares``."""
@@ -43,6 +51,21 @@ def outcomes_by_cause(link: PhotonicLink, alice_rad: ArrayLike, bob_rad: ArrayLi
     vacuum = lit[_NONE].sum(axis=0) + lit[1:, _NONE].sum(axis=0)
     several = lit[_SEVERAL, 1:].sum(axis=0) + lit[_ONE, _SEVERAL]
     return np.stack([pair, vacuum, several, by_number[DARK].sum(axis=(0, 1))])
+
+
+def states_by_cause(link: PhotonicLink) -> Real:
+    """Returns what the users hold behind each herald by its cause, up to one photon each.
+
+    Returns:
+        Shape (4, heralds of Alice's side, of Bob's side, 9, 9), the first axis as ``CAUSES``,
+        not normalised. Summed over it, it is ``photonic.users_state``; "multiphoton" has nothing
+        in it, and what is missing in the traces holds several photons on a side.
+    """
+    lit, dark = users_state_parts(link)
+    photons = [sum(at) for at in polarisation_basis(1)]
+    both = np.outer(photons, photons).ravel() == 1
+    pair = np.where(np.outer(both, both), lit, 0.0)
+    return np.stack([pair, lit - pair, np.zeros_like(lit), dark])
 
 
 def _measured(angles_rad: ArrayLike, user: Detector, most: int) -> Operators:

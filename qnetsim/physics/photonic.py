@@ -180,15 +180,19 @@ def users_state(link: PhotonicLink, photons: int = 1) -> Real:
         ``polarisation_basis`` of Alice times that of Bob. Its trace is the probability of the
         herald with no more photons than that on either side.
     """
+    return _sum(users_state_parts(link, photons), 0)
+
+
+def users_state_parts(link: PhotonicLink, photons: int = 1) -> Real:
+    """Returns ``users_state`` split by what made the herald, shape (2, ...): ``LIT``, ``DARK``."""
 
     def units(most: int) -> Operators:
         return _matrix_units(photons, most)
 
-    state = _sum(joint_means(link, units, units), 0)
-    heralds = state.shape[:2]
-    size = len(polarisation_basis(photons))
-    parts = state.reshape(*heralds, size, size, size, size).swapaxes(3, 4)
-    return parts.reshape(*heralds, size**2, size**2)
+    joint = joint_means(link, units, units)
+    kinds, size = joint.shape[:3], len(polarisation_basis(photons))
+    parts = joint.reshape(*kinds, size, size, size, size).swapaxes(4, 5)
+    return parts.reshape(*kinds, size**2, size**2)
 
 
 def polarisation_basis(photons: int) -> list[tuple[int, int]]:

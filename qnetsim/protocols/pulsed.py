@@ -3,15 +3,14 @@ r"""All-photonic DI-QKD in pulses: from the hardware to the law P(herald, cause,
 Every pulse is alike and independent of the others. Where something heralds, a heralded pulse is a
 round; where nothing does, every pulse is one, and lost photons have an outcome too.
 
-White noise and lost coherence of a pair are random Pauli operators on its photons. The heralds
-treat both polarisations alike, so a Pauli operator in front of one is the same operator behind it,
-on the user's photon; and a "psi-" is a "psi+" with a Z behind it. All of them turn analysers: the
-law is a mixture over the four turns of either user's angles.
+Noise of the pairs, and the sign between "psi+" and "psi-", turn the users' photons: the law is a
+mixture over the four turns of either user's analyser (see ``pulsed_noise``).
 """
 
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -25,17 +24,13 @@ from qnetsim.physics import fock, herald_causes, photonic, spdc
 from qnetsim.physics.amplifier import NonDemolition, SplitPhotons, single_photon_emission
 from qnetsim.physics.pair_bell_test import outcome_table
 from qnetsim.physics.swapping import HERALDS, EntangledPairs, Relay, Station, squeezed_pairs
+from qnetsim.protocols import pulsed_noise
 from qnetsim.protocols.diqkd import ChshTerm, KeyPair
+from qnetsim.protocols.pulse_law import EVERY_PULSE, HeraldedLight, PulseLaw
+from qnetsim.protocols.pulsed_noise import TURNS, Exchanged, Z, turned, turned_states
 from qnetsim.spec import Probability, Spec, described
 
 Real = NDArray[np.float64]
-
-EVERY_PULSE = ""
-"""What stands in the place of a herald's name, and of its cause, where nothing heralds."""
-
-_Z, _X = 1, 2
-"""A turn is a bit mask: Z takes an analyser's angle to its negative, X to 90 degrees less it."""
-_TURNS = 4
 
 
 class PulsedDIQKD(Spec):
@@ -81,55 +76,19 @@ class PulsedLink(NamedTuple):
         return any(user.herald != "none" for user in self.users)
 
 
-class PulseLaw(NamedTuple):
-    """The law of one pulse.
-
-    Attributes:
-        table: P(herald, cause, a, b | x, y), shape (X, Y, heralds, causes, 2, 2), outcomes in the
-            order +1, -1. It sums to the herald probability.
-        heralds: their names, Alice's side first.
-        causes: what can stand behind one.
-    """
-
-    table: Real
-    heralds: tuple[str, ...] = (EVERY_PULSE,)
-    causes: tuple[str, ...] = (EVERY_PULSE,)
-
-    @property
-    def herald_probability(self) -> float:
-        """The chance that a pulse is a round; 1 where nothing heralds."""
-        return float(self.table[0, 0].sum()) if self.heralds != (EVERY_PULSE,) else 1.0
-
-    @property
-    def rounds(self) -> Real:
-        """P(a, b | x, y) of a round, shape (X, Y, 2, 2); zero if there never is one."""
-        table = self.table.sum(axis=(2, 3))
-        total = table.sum(axis=(2, 3), keepdims=True)
-        given: Real = np.divide(table, total, out=np.zeros_like(table), where=total > 0)
-        return given
-
-    @property
-    def cause_shares(self) -> dict[str, float]:
-        """The share of heralds that each cause makes; empty if nothing ever heralds."""
-        total = self.herald_probability
-        if not total or self.causes == (EVERY_PULSE,):
-            return {}
-        shares = self.table[0, 0].sum(axis=(0, 2, 3)) / total
-        return dict(zip(self.causes, shares.tolist(), strict=True))
-
-
 def pulse_law(link: PulsedLink) -> PulseLaw:
     """Returns the law of one pulse, exact in photon numbers (see ``physics``).
 
     Args:
-        link: the hardware; where it heralds, pairs are balanced and in one mode or single.
+        link: the hardware; where it heralds, pairs are in one mode or single.
     """
     if not link.heralded:
         clicks = _bare_clicks(link)
         return PulseLaw(_outcomes(link, clicks)[:, :, None, None])
-    clicks, heralds = _heralded_clicks(link)
+    clicks, states, heralds = _heralded(link)
     table = _outcomes(link, clicks)  # (causes, heralds, X, Y, 2, 2)
-    return PulseLaw(table.transpose(2, 3, 1, 0, 4, 5), heralds, herald_causes.CAUSES)
+    light = HeraldedLight(states, pulsed_noise.named_bell_state(link.source, link.users))
+    return PulseLaw(table.transpose(2, 3, 1, 0, 4, 5), heralds, herald_causes.CAUSES, light)
 
 
 def _outcomes(link: PulsedLink, clicks: Real) -> Real:
@@ -168,31 +127,61 @@ def _receiver(link: PulsedLink, party: int) -> spdc.Receiver:
 # --- something heralds ---------------------------------------------------------------------------
 
 
-def _heralded_clicks(link: PulsedLink) -> tuple[Real, tuple[str, ...]]:
-    """Returns P(cause, herald, click sets | x, y), shape (4, H, X, Y, 4, 4), and the names."""
-    sides = [_heralds(user) for user in link.users]
-    noise = _noise(link)
-    turns = [sorted({k ^ f for k in noise[i] for f in sides[i].values()}) for i in (0, 1)]
+def _heralded(link: PulsedLink) -> tuple[Real, Real, tuple[str, ...]]:
+    """Returns what clicks, what the users hold, and the heralds' names.
+
+    Returns:
+        P(cause, herald, click sets | x, y), shape (4, H, X, Y, 4, 4); the states, shape
+        (H, 4, 9, 9); the names.
+    """
+    first, second = (_heralds(user) for user in link.users)
+    pairs = list(product(first.items(), second.items()))
+    clicks: Real = np.zeros(())
+    states: Real = np.zeros(())
+    for exchanged, noise in pulsed_noise.noise(link.source, link.users).items():
+        hardware = _hardware(link, exchanged)
+        framed = []
+        for (name_a, frame_a), (name_b, frame_b) in pairs:
+            place = _place(link.users[0], name_a), _place(link.users[1], name_b)
+            turns = np.arange(TURNS)
+            framed.append((place, noise[np.ix_(turns ^ frame_a, turns ^ frame_b)]))
+        clicks = clicks + _clicks(link, hardware, framed)
+        held = herald_causes.states_by_cause(hardware)
+        states = states + np.stack(
+            [turned_states(held[:, a, b], weights) for (a, b), weights in framed]
+        )
+    names = tuple(" ".join(n for n in (a, b) if n) for (a, _), (b, _) in pairs)
+    return clicks, states, names
+
+
+def _clicks(
+    link: PulsedLink,
+    hardware: photonic.PhotonicLink,
+    heralds: list[tuple[tuple[int, int], Real]],
+) -> Real:
+    """Returns the clicks of some hardware, shape (4, H, X, Y, 4, 4).
+
+    Args:
+        link: the link.
+        hardware: the same.
+        heralds: the place of each in the physics, and the chances of its turns.
+    """
+    chances = np.sum([weights for _, weights in heralds], axis=0)
+    turns = [np.flatnonzero(chances.sum(axis=1 - party)).tolist() for party in (0, 1)]
     angles = [
-        np.concatenate([_turned(np.radians(user.angles_deg), turn) for turn in turned])
-        for user, turned in zip(link.users, turns, strict=True)
+        np.concatenate([turned(np.radians(user.angles_deg), turn) for turn in turns[party]])
+        for party, user in enumerate(link.users)
     ]
-    hardware = _hardware(link)
     table = herald_causes.outcomes_by_cause(hardware, *angles)
     shape = [n for i in (0, 1) for n in (len(turns[i]), len(link.users[i].angles_deg))]
     table = table.reshape(*table.shape[:3], *shape, 4, 4)
-    clicks, names = [], []
-    for (name_a, frame_a), (name_b, frame_b) in (
-        (a, b) for a in sides[0].items() for b in sides[1].items()
-    ):
-        place = _place(link.users[0], name_a), _place(link.users[1], name_b)
-        weights = [
-            [noise[i].get(turn ^ frame, 0.0) for turn in turns[i]]
-            for i, frame in enumerate((frame_a, frame_b))
-        ]
-        clicks.append(np.einsum("ckxlyab,k,l->cxyab", table[:, place[0], place[1]], *weights))
-        names.append(" ".join(name for name in (name_a, name_b) if name))
-    return np.stack(clicks, axis=1), tuple(names)
+    return np.stack(
+        [
+            np.einsum("ckxlyab,kl->cxyab", table[:, a, b], weights[np.ix_(*turns)])
+            for (a, b), weights in heralds
+        ],
+        axis=1,
+    )
 
 
 def _heralds(user: PhotonUser) -> dict[str, int]:
@@ -202,7 +191,7 @@ def _heralds(user: PhotonUser) -> dict[str, int]:
     """
     relay = user.active_relay
     if relay is not None:
-        return {name: _Z if name == "psi-" else 0 for name in relay.station.accept}
+        return {name: Z if name == "psi-" else 0 for name in relay.station.accept}
     return {"photon" if user.herald == "non-demolition" else EVERY_PULSE: 0}
 
 
@@ -210,73 +199,43 @@ def _place(user: PhotonUser, name: str) -> int:
     return HERALDS.index(name) if user.active_relay else 0
 
 
-def _noise(link: PulsedLink) -> tuple[dict[int, float], dict[int, float]]:
-    """Returns the chance of each turn of either user's photon.
-
-    The heralds' physics has pairs HH + VV: where they are HV + VH, a photon is turned by X.
-    """
-    sides = []
-    for user, turns in zip(link.users, (_paulis(link.source), {0: 1.0}), strict=True):
-        relay = user.active_relay
-        local = relay.local if relay else None
-        sides.append(_joined(turns, _paulis(local)) if isinstance(local, Pairs) else turns)
-    return sides[0], sides[1]
-
-
-def _paulis(pairs: Pairs) -> dict[int, float]:
-    """Returns the chance of each turn of one photon that makes a source's pairs of HH + VV."""
-    white = (1 - pairs.visibility) / _TURNS
-    kept = pairs.visibility * (1 + pairs.coherence) / 2
-    weights = dict.fromkeys(range(_TURNS), white)
-    weights[0] += kept
-    weights[_Z] += pairs.visibility - kept
-    flip = _X if pairs.state == "hv+vh" else 0
-    return {turn ^ flip: weight for turn, weight in weights.items() if weight}
-
-
-def _joined(first: dict[int, float], second: dict[int, float]) -> dict[int, float]:
-    weights: dict[int, float] = {}
-    for a, p in first.items():
-        for b, q in second.items():
-            weights[a ^ b] = weights.get(a ^ b, 0.0) + p * q
-    return weights
-
-
-def _turned(angles_rad: Real, turn: int) -> Real:
-    turned = -angles_rad if turn & _Z else angles_rad
-    return np.pi / 2 - turned if turn & _X else turned
-
-
 # --- the parts -----------------------------------------------------------------------------------
 
 
-def _hardware(link: PulsedLink) -> photonic.PhotonicLink:
+def _hardware(link: PulsedLink, exchanged: Exchanged) -> photonic.PhotonicLink:
     sides = []
     for party, user in enumerate(link.users):
         herald: photonic.Herald | None = None
         if user.active_relay:
-            herald = _relay(user.active_relay, _relay_channel(link, party))
+            channel = _relay_channel(link, party)
+            herald = _relay(user.active_relay, channel, exchanged[1 + party])
         elif user.non_demolition and user.herald == "non-demolition":
             herald = NonDemolition(*user.non_demolition.model_dump().values())
         sides.append(photonic.Side(_user_detector(link, party), _channel(link, party), herald))
-    return photonic.PhotonicLink(emitted(link.source), sides[0], sides[1])
+    return photonic.PhotonicLink(emitted(link.source, exchanged[0]), sides[0], sides[1])
 
 
-def emitted(pairs: Pairs) -> EntangledPairs:
-    """Returns a source in one mode, or of one pair at most, by its numbers of pairs."""
+def emitted(pairs: Pairs, exchanged: bool = False) -> EntangledPairs:
+    """Returns a source in one mode, or of one pair at most, by its numbers of pairs.
+
+    Args:
+        pairs: the source.
+        exchanged: whether each term has the other one's share.
+    """
+    share = 1 - pairs.first_share if exchanged else pairs.first_share
     if pairs.statistics == "single":
-        return EntangledPairs((1 - pairs.mean_pairs, pairs.mean_pairs))
-    return squeezed_pairs(pairs.mean_pairs)
+        return EntangledPairs((1 - pairs.mean_pairs, pairs.mean_pairs), (share, 1 - share))
+    return squeezed_pairs(pairs.mean_pairs, share)
 
 
-def _relay(relay: PhotonRelay, local_channel: float) -> Relay:
+def _relay(relay: PhotonRelay, local_channel: float, exchanged: bool) -> Relay:
     station, local = relay.station, relay.local
     source: photonic.Source
     if isinstance(local, PhotonPair):
         emission = single_photon_emission(local.mean_photons, local.g2)
         source = SplitPhotons(local.splitter_transmission, emission if local.g2 else emission[:2])
     else:
-        source = emitted(local)
+        source = emitted(local, exchanged)
     detector = _detector(station.detector, station.window_s, station.optics_transmission)
     return Relay(source, Station(detector, (1.0, local_channel), station.photon_overlap))
 

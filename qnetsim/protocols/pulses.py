@@ -12,8 +12,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qnetsim.physics.pair_bell_test import draw_counts, draw_rounds
-from qnetsim.protocols.pulsed import PulseLaw
+from qnetsim.physics.pair_bell_test import (
+    count_rounds,
+    draw_counts,
+    draw_rounds,
+    drawn_settings,
+    held_settings,
+)
+from qnetsim.protocols.pulse_law import PulseLaw
 from qnetsim.rng import Streams
 
 Counts = NDArray[np.int64]
@@ -90,8 +96,8 @@ def _chunks(law: PulseLaw, plan: Plan, streams: Streams) -> Iterator[tuple[Count
     """Yields the outcomes of consecutive pulses, and how many pulses they were."""
     if plan.resolution == "counts":
         return _counts(law, plan, streams)
-    if plan.resolution == "rounds" and plan.block is not None:
-        return _rounds(law, plan.block, streams)
+    if plan.resolution == "rounds":
+        return _rounds(law, plan, streams)
     gaps = _skipped if plan.resolution == "herald" else _each
     return _heralds(law, plan, gaps, streams)
 
@@ -111,17 +117,16 @@ def _counts(law: PulseLaw, plan: Plan, streams: Streams) -> Iterator[tuple[Count
     yield drawn[:, :, None, None], int(rounds.sum())
 
 
-def _rounds(law: PulseLaw, block: int, streams: Streams) -> Iterator[tuple[Counts, int]]:
+def _rounds(law: PulseLaw, plan: Plan, streams: Streams) -> Iterator[tuple[Counts, int]]:
     table = law.rounds
-    schedule = [(x, y, block) for x in range(table.shape[0]) for y in range(table.shape[1])]
-    for chunk in draw_rounds(table, schedule, streams.generator("users.outcomes"), _CHUNK):
-        x, y, played = int(chunk.x[0]), int(chunk.y[0]), len(chunk.a)
-        a, b = chunk.a < 0, chunk.b < 0
-        both = np.count_nonzero(a & b)
-        only_a, only_b = np.count_nonzero(a) - both, np.count_nonzero(b) - both
-        counts = np.zeros(law.table.shape, dtype=np.int64)
-        counts[x, y, 0, 0] = [[played - both - only_a - only_b, only_b], [only_a, both]]
-        yield counts, played
+    settings = table.shape[0], table.shape[1]
+    if plan.block is None:
+        parties = streams.generator("alice.inputs"), streams.generator("bob.inputs")
+        inputs = drawn_settings(settings, plan.pulses, parties, _CHUNK)
+    else:
+        inputs = held_settings([(x, y, plan.block) for x, y in np.ndindex(settings)], _CHUNK)
+    for chunk in draw_rounds(table, inputs, streams.generator("users.outcomes")):
+        yield count_rounds(chunk, settings)[:, :, None, None], len(chunk.a)
 
 
 # --- heralded pulses -----------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from qnetsim.physics.spdc import (
 )
 from qnetsim.physics.swapping import Station, swap_herald_probability
 from qnetsim.protocols import pulses
-from qnetsim.protocols.pulsed import PulsedLink, PulseLaw, pulse_law
+from qnetsim.protocols.pulse_law import PulseLaw
+from qnetsim.protocols.pulsed import PulsedLink, pulse_law
 from qnetsim.protocols.pulses import Plan, play
 from qnetsim.rng import Streams
 
@@ -92,11 +93,15 @@ def means(law: PulseLaw, cause: str = "") -> np.ndarray:
 
 
 @pytest.mark.parametrize("state", ["hv+vh", "hh+vv"])
+@pytest.mark.parametrize("angle_deg", [45.0, 25.0, -70.0])
 @pytest.mark.parametrize("pairs", [{}, {"statistics": "thermal", "mean_pairs": 0.05}])
 @pytest.mark.parametrize("heralds", [(True, False), (False, True), (True, True)])
-def test_a_herald_that_does_nothing_leaves_the_law_of_the_bare_link(state, pairs, heralds):
+def test_a_herald_that_does_nothing_leaves_the_law_of_the_bare_link(
+    state, pairs, angle_deg, heralds
+):
     """The two laws share no formula; noise, loss, dark counts and both states are in them."""
-    noise = {"visibility": 0.9, "coherence": 0.8, "coupling_efficiency": 0.9, "state": state}
+    noise = {"visibility": 0.9, "coherence": 0.8, "coupling_efficiency": 0.9, "state": state,
+             "angle_deg": angle_deg}  # fmt: skip
     users = [user(detector=NOISY, no_click=-1), bob(detector=NOISY, detectors=1)]
     light = source(**(pairs | noise))
     bare = pulse_law(link(light, *users, km=(3.0, 7.0)))
@@ -194,6 +199,31 @@ def test_noise_of_every_source_is_handed_on_to_the_users(sides):
     np.testing.assert_allclose(means(law, "pair"), expected, atol=1e-12)
 
 
+def test_the_light_behind_a_herald_agrees_with_the_causes_and_the_bare_link_has_none():
+    """Behind "pair" is one photon each, behind "vacuum" less; several are not in the states."""
+    relay = swapper(NOISY, 0.9, statistics="thermal", mean_pairs=0.05)
+    light = source(statistics="thermal", mean_pairs=0.05, visibility=0.9)
+    law = pulse_law(link(light, user(), bob(herald="relay", relay=relay), (0.0, 1.0, 1.0)))
+    chances = law.table[0, 0].sum(axis=(2, 3))
+    held = dict(zip(law.causes, law.light.states.trace(axis1=2, axis2=3).T, strict=True))
+    made = dict(zip(law.causes, chances.T, strict=True))
+    np.testing.assert_allclose(held["pair"], made["pair"], rtol=1e-12)
+    assert (held["vacuum"] < 0.5 * made["vacuum"]).all(), "half is two photons on one side"
+    assert not held["multiphoton"].any()
+    assert (held["dark"] < made["dark"]).all()
+    assert law.light.bell_state == "psi+"
+    shares = law.bell_shares
+    np.testing.assert_allclose(
+        np.einsum("hc,hcb->b", chances, shares) / chances.sum(),
+        list(law.mean_bell_shares.values()),
+    )
+    np.testing.assert_allclose(shares[:, law.causes.index("pair")].sum(axis=1), 1, rtol=1e-12)
+    assert shares[:, law.causes.index("vacuum")].max() == 0
+    bare = pulse_law(link(light, user(), bob()))
+    assert (bare.light, bare.mean_state, bare.heralded_fidelity) == (None, None, None)
+    assert (bare.bell_shares, bare.mean_bell_shares) == (None, {})
+
+
 def test_accepting_one_bell_state_halves_the_heralds():
     relay = amplifier(0.9)
     both = pulse_law(link(source(), user(), bob(herald="relay", relay=relay)))
@@ -217,6 +247,7 @@ def test_a_link_that_never_heralds_has_no_rounds():
     watched = bob(herald="non-demolition", non_demolition={"detection_probability": 1.0})
     law = pulse_law(link(source(mean_pairs=0.0), user(), watched))
     assert law.herald_probability == 0
+    assert (law.mean_state, law.heralded_fidelity) == (None, None)
     assert not law.rounds.any()
     assert law.cause_shares == {}
     tally = play(law, Plan("herald", 9 * 10**18), Streams(1))
