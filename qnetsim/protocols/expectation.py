@@ -6,9 +6,8 @@ Nothing here is drawn or played: it is the third way to ask a link, beside the t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +26,22 @@ from qnetsim.physics.states import (
     fidelity,
     polarisation_observable,
 )
+from qnetsim.protocols.blindness import Sessions
 from qnetsim.protocols.diqkd import DIQKD, FRAMES
 from qnetsim.protocols.heralding import transmitted
-from qnetsim.protocols.renewal import Renewal, SlotRates, session_renewal
+from qnetsim.protocols.mean_attempt import MeanAttempt
+from qnetsim.protocols.renewal import (
+    Renewal,
+    SlotRates,
+    pause_after_herald_s,
+    session_renewal,
+    working_share,
+)
 from qnetsim.protocols.session import Timing
 from qnetsim.rng import Streams
 
 _DRIFT_SAMPLES = 2001
+_BLIND_SAMPLES = 201
 _NEGLIGIBLE = 1e-200
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -84,14 +92,14 @@ def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpe
         duration_s: length of the run in s; it matters only where a channel drifts.
 
     Returns:
-        The averages, or ``None`` where a detector's dead time outlasts an attempt: attempts then
-        depend on each other and no closed form is known.
+        The averages, or ``None`` where the detectors' dead time outlasts so many attempts that a
+        Markov chain of them has too many states (see ``blindness``).
     """
     closed_form = _ClosedForm(network, link)
-    if units.to_ps(closed_form.station.spec.detector.dead_time_s) > closed_form.timing.period:
+    if not closed_form.attempt.is_tractable:
         return None
     drifts = any(arm.channel.drifts for arm in closed_form.arms)
-    samples = _DRIFT_SAMPLES if drifts else 1
+    samples = (_BLIND_SAMPLES if closed_form.attempt.remembers else _DRIFT_SAMPLES) if drifts else 1
     # Golden-ratio steps: evenly spaced times could fall on one phase of every realignment.
     times = [units.to_ps(duration_s * ((k + 0.5) * _GOLDEN % 1)) for k in range(samples)]
     return closed_form.average([closed_form.at(time_ps) for time_ps in times])
@@ -124,21 +132,30 @@ class _ClosedForm:
         self.station = Station(spec, optics_of(self.arms, spec), Streams(0)["closed form"])
         self._lateness = [arm.classical.lateness() for arm in self.arms]
         self._in_time = [math.fsum(chance for _, chance in law) for law in self._lateness]
+        self._heard = math.prod(self._in_time)
         self._slots = (self._slot_rates(0), self._slot_rates(1))
         self._heralds = spec.heralds
+        sessions = Sessions(
+            self.timing,
+            sum(slot.loss_per_s for slot in self._slots),
+            pause_after_herald_s(self.timing, self._slots),
+        )
+        self.attempt = MeanAttempt(self.station, sessions, self._heard)
 
     def at(self, time_ps: int) -> _Instant:
         """Returns the averages with the channels as they are at a time in ps."""
         first, second = (arm.transmission(time_ps) for arm in self.arms)
         present = ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
         heard = math.prod(self._in_time)
-        by_cause = heard * np.array([self._click_chances(there).sum(axis=1) for there in present])
+        by_cause = heard * np.array(
+            [self.attempt.herald_chances(there).sum(axis=1) for there in present]
+        )
         chances = by_cause.sum(axis=1)
         renewal = session_renewal(self.timing, self._slots, chances)
         weights = renewal.with_particles
         states = np.sum(
             [
-                heard * weight * self._click_states(there)
+                self._heard * weight * self.attempt.click_states(there)
                 for weight, there in zip(weights, present, strict=True)
                 if weight > 0 or there is present[0]
             ],
@@ -157,9 +174,9 @@ class _ClosedForm:
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
         """Returns the mean over time; states and causes are weighted with their heralds."""
-        working = self._working_share()
-        count = len(instants) / working
-        pairs = [(working / i.renewal.length_s, i) for i in instants]
+        count = len(instants)
+        shares = [working_share(self.timing, self._slots, i.renewal) for i in instants]
+        pairs = [(w / i.renewal.length_s, i) for w, i in zip(shares, instants, strict=True)]
         total = sum(w * i.renewal.heralds for w, i in pairs)
         causes = np.sum([w * i.causes for w, i in pairs], axis=0)
         sums: dict[str, Matrix] = {
@@ -174,52 +191,19 @@ class _ClosedForm:
         }
         names = self.station.optics.causes
         return LinkExpectation(
-            float(total / len(instants)),
-            float(sum(i.renewal.attempts / i.renewal.length_s for i in instants) / count),
-            float(sum(i.renewal.attempting_s / i.renewal.length_s for i in instants) / count),
-            sum(i.herald_probability for i in instants) / len(instants),
+            float(total / count),
+            float(sum(w * i.renewal.attempts for w, i in pairs) / count),
+            float(sum(w * i.renewal.attempting_s for w, i in pairs) / count),
+            sum(i.herald_probability for i in instants) / count,
             dict(zip(names, (causes / total).tolist(), strict=True)) if total else {},
             heralded,
             {name: (share, self._aged(state)) for name, (share, state) in heralded.items()},
         )
 
-    def _working_share(self) -> float:
-        """Returns the share of time that no recalibration takes.
-
-        It takes each to begin when it is due; it waits for the session and the round at hand.
-        """
-        every, calibration = self.timing.calibrate_every, self.timing.calibration
-        return every / (every + calibration) if calibration else 1.0
-
     def _patterns(self) -> dict[str, list[int]]:
         """Returns the accepted click sets of each accepted Bell state."""
         names = sorted(set(self._heralds.values()))
         return {name: [k for k, v in self._heralds.items() if v == name] for name in names}
-
-    def _laws(self, transmissions: tuple[float, float]) -> Iterator[tuple[Any, float]]:
-        """Yields what can reach the station, with its chance."""
-        first, second = (
-            self.station.optics.arriving(port, transmission)
-            for port, transmission in enumerate(transmissions)
-        )
-        for (packet, share), (beside, other) in product(first, second):
-            yield (packet, beside), share * other
-
-    def _click_states(self, transmissions: tuple[float, float]) -> Matrix:
-        """Returns the memories' states by cause and click set."""
-        laws = self._laws(transmissions)
-        mean: Matrix = np.sum([w * self.station.states(packets, 0) for packets, w in laws], axis=0)
-        return mean
-
-    def _click_chances(self, transmissions: tuple[float, float]) -> NDArray[np.float64]:
-        """Returns the chances of the causes and accepted click sets."""
-        accepted = sorted(self._heralds)
-        weighted = [
-            w * np.array(self.station.chances(packets, 0))[:, accepted]
-            for packets, w in self._laws(transmissions)
-        ]
-        mean: NDArray[np.float64] = np.sum(weighted, axis=0)
-        return mean
 
     def _aged(self, state: Matrix) -> Matrix:
         """Returns a state as it is when the memories are read out."""

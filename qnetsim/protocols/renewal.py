@@ -50,6 +50,7 @@ class Renewal(NamedTuple):
         attempts: mean number of attempts.
         attempting_s: mean time spent on them.
         length_s: mean time from the session's announcement to the next one's.
+        gap_s: how much of it passes between its end and the next one's announcement.
         with_particles: (4,), mean number of attempts while the particles there are both, the
             first's, the second's, none.
     """
@@ -58,6 +59,7 @@ class Renewal(NamedTuple):
     attempts: float
     attempting_s: float
     length_s: float
+    gap_s: float
     with_particles: Vector
 
 
@@ -90,17 +92,17 @@ def session_renewal(
         herald_chances: (4,), chance of a herald in an attempt while the particles there are
             both, the first's, the second's, none.
     """
-    go_s = max(slot.latency_s for slot in slots)
+    go_s = _go_s(slots)
     period_s = to_seconds(timing.period)
     decision_s = to_seconds(timing.decision)
     after_herald = _gap_after_round(slots)
     if not timing.burst:
         if not herald_chances[0]:
-            return Renewal(0.0, 1.0, period_s, period_s, _BOTH)
+            return Renewal(0.0, 1.0, period_s, period_s, 0.0, _BOTH)
         attempts = 1 / herald_chances[0]
         attempting = (attempts - 1) * period_s + decision_s
         length_s = go_s + attempting + after_herald
-        return Renewal(1.0, attempts, attempting, length_s, attempts * _BOTH)
+        return Renewal(1.0, attempts, attempting, length_s, after_herald, attempts * _BOTH)
     cooling_s = to_seconds(timing.cooling)
     cycle_s = to_seconds(timing.cycle)
     burst_s = cycle_s - cooling_s
@@ -108,7 +110,7 @@ def session_renewal(
     cycle = _cycle(timing, slots, herald_chances)
     exits = cycle.herald + cycle.survivors[1:].sum()
     if not exits:
-        return Renewal(0.0, float(cycle.attempts.sum()), burst_s, cycle_s, cycle.attempts)
+        return Renewal(0.0, float(cycle.attempts.sum()), burst_s, cycle_s, 0.0, cycle.attempts)
     cycles = first_check[0] / exits
     lost = first_check + cycles * cycle.survivors
     gap = cycles * cycle.herald * after_herald
@@ -120,8 +122,54 @@ def session_renewal(
         cycles * float(cycle.attempts.sum()),
         cycles * (cycle.herald_s + quiet * burst_s),
         session_s + gap,
+        gap,
         cycles * cycle.attempts,
     )
+
+
+def working_share(timing: Timing, slots: tuple[SlotRates, SlotRates], renewal: Renewal) -> float:
+    r"""Returns the share of time that recalibrations leave to the sessions.
+
+    A recalibration is due t after the last and waits w for the cycle or the gap at hand. Then
+    particles are lost and loaded again, and a session that it broke off begins anew, which takes
+    r. Sessions are memoryless, so they go on as if nothing had happened:
+
+    .. math:: \frac{t + w - r}{t + w + c}
+
+    with c the recalibration's length; w and r as means.
+
+    Args:
+        timing: the link's clockwork.
+        slots: the slots' rates.
+        renewal: of the sessions without recalibrations.
+    """
+    if not timing.calibration:
+        return 1.0
+    calibration_s, due_s = to_seconds(timing.calibration), to_seconds(timing.calibrate_every)
+    between = renewal.gap_s / renewal.length_s
+    wait_s = (1 - between) * to_seconds(timing.cycle or timing.period) / 2 + between * renewal.gap_s
+    survivors = _survivors(slots, [calibration_s] * 2)[0]
+    again_s = float(survivors[1:] @ _gaps_after_loss(slots)[1:])
+    again_s += (1 - between) * (_go_s(slots) + to_seconds(timing.cooling))
+    return max(0.0, due_s + wait_s - again_s) / (due_s + wait_s + calibration_s)
+
+
+def pause_after_herald_s(timing: Timing, slots: tuple[SlotRates, SlotRates]) -> float:
+    """Returns the mean time from an attempt that heralds to the next session's first, in s.
+
+    Both count from their starts.
+
+    Args:
+        timing: the link's clockwork.
+        slots: the slots' rates.
+    """
+    pause_s = to_seconds(timing.decision + timing.cooling)
+    return pause_s + _gap_after_round(slots) + _go_s(slots)
+
+
+def _go_s(slots: tuple[SlotRates, SlotRates]) -> float:
+    """Returns the time from both slots' announcement to the session's start."""
+    return max(slot.latency_s for slot in slots)
 
 
 def _survivors(slots: tuple[SlotRates, SlotRates], times_s: list[float]) -> NDArray[np.float64]:

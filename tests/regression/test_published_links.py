@@ -33,7 +33,7 @@ KEYS = "expected_herald_probability", "expected_herald_rate_hz", "expected_duty_
 STATE_KEYS = "state_fidelity", "expected_chsh_s", "expected_qber"
 
 LINKS = [
-    ("oxford_2022", (), (0.0001589, 52.94, 0.3333), (0.9600, 2.6769, 0.0144)),
+    ("oxford_2022", (), (0.0001589, 52.54, 0.3307), (0.9600, 2.6769, 0.0144)),
     ("oxford_2020", (), (0.0002169, 181, 0.8345), (0.9400, 2.6158, 0.0303)),
     ("munich_33km", over(6), (1.48e-06, 0.01959, 0.5524), (0.8608, 2.3091, 0.0918)),
     ("munich_33km", over(11), (1.152e-06, 0.01078, 0.6199), (0.8441, 2.2179, 0.1079)),

@@ -254,8 +254,7 @@ class Variant(NamedTuple):
     Attributes:
         network: builds it.
         heralds: how many each resolution plays.
-        chance: of a herald in an attempt with both particles there, averaged over the drift; of
-            a herald in any attempt where detectors have a dead time.
+        chance: of a herald in an attempt with both particles there, averaged over the drift.
         slow: whether `make quick` leaves it out.
         period_s: from attempt to attempt.
     """
@@ -277,7 +276,7 @@ VARIANTS: dict[str, Variant] = {
     "loss and reload": Variant(_loss_and_reload),
     "drift": Variant(_drift),
     "dead time": Variant(_dead_time),
-    "all at once": Variant(_all_at_once, heralds=10_000, chance=0.0394),
+    "all at once": Variant(_all_at_once, heralds=10_000, chance=0.0450),
     "second emission": Variant(_second_emission, FEW, 0.0849, False, 4.500172e-05),
     "second emission and dead time": Variant(_second_emission_and_dead_time, FEW, 0.062),
     "counting under fast drift": Variant(
