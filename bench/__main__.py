@@ -27,7 +27,7 @@ MUNICH_S = 270_000.0
 HERALDS = 20_000
 ATTEMPTS = 100_000
 QUIET_ATTEMPTS = 30_000
-ROUNDS_PER_SETTING = 10_000_000
+ROUNDS = 60_000_000
 PULSES = 50_000_000
 
 Report = dict[str, Any]
@@ -77,14 +77,16 @@ def attempts() -> Report:
 
 def pairs() -> Report:
     """Photon pairs without a herald: all 1.44e9 rounds of USTC as counts, and rounds a second."""
-    stream = ("run.resolution=rounds", f"run.rounds_per_setting={ROUNDS_PER_SETTING}")
-    rounds = links.ustc(*stream).plan.pulses
 
-    def ours() -> float:
-        result = links.ustc(*stream).run(SEED)
+    def ours(drawn: bool) -> float:
+        result = links.ustc_rounds(ROUNDS, drawn=drawn).run(SEED)
         return result.pulses / result.wall_time_s
 
-    rates = {"qnetsim": ours, "bare_integers": partial(_bare_draws, bare.outcomes, rounds)}
+    rates = {
+        "qnetsim": partial(ours, drawn=True),
+        "qnetsim_in_turn": partial(ours, drawn=False),
+        "bare_integers": partial(_bare_draws, bare.outcomes, ROUNDS),
+    }
     counts = Figures({"qnetsim": partial(seconds, lambda: links.ustc().run(SEED))})
     return {"counts_wall_s": counts.spread(), **_report("rounds_per_s", rates)}
 

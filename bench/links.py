@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from qnetsim import (
@@ -36,9 +37,18 @@ def munich(seed: int) -> Simulation:
     return Scenario.load(MUNICH).simulation(seed)
 
 
-def ustc(*settings: str) -> PhotonicScenario:
-    """Returns the USTC 2022 experiment, with changes as for ``--set``."""
-    return PhotonicScenario.load(USTC, settings)
+def ustc() -> PhotonicScenario:
+    """Returns the USTC 2022 experiment."""
+    return PhotonicScenario.load(USTC)
+
+
+def ustc_rounds(rounds: int, *, drawn: bool) -> PhotonicScenario:
+    """Returns single rounds of it, with settings drawn or each of the six pairs in turn."""
+    data = tomllib.loads(USTC.read_text())
+    ends = {"max_rounds": rounds} if drawn else {"rounds_per_setting": rounds // 6}
+    data["run"] = {"resolution": "rounds", **ends}
+    data["protocol"]["settings"] = "drawn" if drawn else "in-turn"
+    return PhotonicScenario(data)
 
 
 def amplifier(pulses: int) -> PhotonicScenario:
