@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qnetsim.budget import Budget, Item, Yield
+from qnetsim.budget import LINEAR_OPTICS, Attempts, Budget, Item, Yield, bell_measurement
 from qnetsim.channels.fibre import Fibre
 from qnetsim.nodes.photonic import Pairs, PhotonPair, PhotonRelay, PhotonUser
 from qnetsim.photonic_result import PhotonicResult
@@ -15,6 +15,7 @@ from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, pulse_law
 from qnetsim.spec import Spec
 
 _NAMES = ("alice", "bob")
+_BALANCED = 0.5
 
 
 class _Fault(NamedTuple):
@@ -35,12 +36,19 @@ def photonic_budget(name: str, link: PulsedLink, protocol: PulsedDIQKD) -> Budge
         link: the hardware.
         protocol: what the users do.
     """
+    present = _yield(link, protocol)
     items = [
         Item(fault.part, fault.what, fault.kind, fault.factor, _yield(fault.perfect, protocol))
         for fault in _imperfections(link)
     ]
+    items += [
+        bell_measurement(f"{user}.relay.station", present, present.herald_rate_hz / LINEAR_OPTICS)
+        for user, spec in zip(_NAMES, link.users, strict=True)
+        if spec.active_relay
+    ]
     chains = {user: _chain(link, side) for side, user in enumerate(_NAMES)}
-    return Budget(name, chains, _yield(link, protocol), items)
+    pulses_hz = link.source.pulse_rate_hz
+    return Budget(name, Attempts(pulses_hz, 1.0, pulses_hz), chains, present, items)
 
 
 def expected(link: PulsedLink, protocol: PulsedDIQKD, name: str = "") -> PhotonicResult:
@@ -146,12 +154,20 @@ def _share(spec: Spec, field: str, what: str, kind: str = "loss") -> Iterator[_R
 
 
 def _of_pairs(pairs: Pairs) -> Iterator[_Repair]:
+    if (pairs.statistics, pairs.mean_pairs) != ("single", 1.0):
+        on_demand = {"statistics": "single", "mean_pairs": 1.0}
+        yield _Repair("pairs of a pulse", "loss", min(pairs.mean_pairs, 1.0), on_demand)
     yield from _share(pairs, "coupling_efficiency", "coupling")
     yield from _share(pairs, "visibility", "white noise of pairs", "noise")
     yield from _share(pairs, "coherence", "coherence of pairs", "noise")
 
 
 def _of_photons(photons: PhotonPair) -> Iterator[_Repair]:
+    passed = photons.splitter_transmission
+    if passed != _BALANCED:
+        one_of_two = 2 * passed * (1 - passed)
+        balanced = {"splitter_transmission": _BALANCED}
+        yield _Repair("splitter (1/2 at best)", "loss", one_of_two, balanced)
     if photons.mean_photons < 1:
         on_demand = {"mean_photons": 1.0, "g2": 0.0}
         yield _Repair("photons of a pulse", "loss", photons.mean_photons, on_demand)
@@ -205,11 +221,11 @@ def _of_relay(relay: PhotonRelay) -> Iterator[tuple[str, _Repair]]:
     repairs = _of_pairs(local) if isinstance(local, Pairs) else _of_photons(local)
     for repair in repairs:
         yield relay.source, repair.inside(relay, relay.source)
-    for repair in (
-        *_of_detectors(station),
-        *_share(station, "photon_overlap", "overlap of modes", "noise"),
-    ):
+    for repair in _of_detectors(station):
+        both = repair.factor**2 if repair.kind == "loss" else repair.factor
+        yield "station", repair._replace(factor=both).inside(relay, "station")
+    for repair in _share(station, "photon_overlap", "overlap of modes", "noise"):
         yield "station", repair.inside(relay, "station")
     if len(station.accept) < 2:
-        both = _Repair("Bell states accepted", "loss", 0.5, {"accept": ["psi+", "psi-"]})
-        yield "station", both.inside(relay, "station")
+        other = _Repair("Bell states accepted", "loss", 0.5, {"accept": ["psi+", "psi-"]})
+        yield "station", other.inside(relay, "station")

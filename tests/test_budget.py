@@ -39,6 +39,121 @@ def test_factors_multiply_to_the_herald_probability_without_dark_counts(budget: 
     assert expected.herald_probability == pytest.approx(first * second / 4, rel=1e-12)
 
 
+def herald_factors(budget: Budget) -> float:
+    return math.prod(i.factor for i in budget.items if i.kind in ("loss", "inherent"))
+
+
+def test_losses_and_attempts_multiply_to_the_herald_rate(
+    small_network: qn.Network, protocol: qn.DIQKD
+) -> None:
+    bsm = small_network.stations["bsm"]
+    quiet = bsm.detector.model_copy(update={"dark_count_rate_hz": 0.0})
+    small_network.stations["bsm"] = bsm.model_copy(
+        update={"detector": quiet, "absent_detectors": ["V2"]}
+    )
+    messages = small_network.classical["bob", "bsm"]
+    late = messages.model_copy(update={"jitter_mean_s": 1e-6, "allowance_s": 2e-6})
+    small_network.classical["bob", "bsm"] = late
+    found = budget_of(small_network, protocol, 1.0)
+    assert {"absent detectors", "late and lost messages"} <= {i.what for i in found.items}
+    attempts, factors = found.attempts, herald_factors(found)
+    assert attempts.rate_hz * factors == pytest.approx(found.present.herald_rate_hz, rel=1e-12)
+    # A herald ends its attempt before the answer has reached both nodes: a share p of attempts.
+    by_duty_hz = attempts.back_to_back_hz * attempts.duty_cycle
+    assert by_duty_hz == pytest.approx(attempts.rate_hz, rel=factors)
+    light_s = 400 * 1.468 / 299792458
+    assert 1 / attempts.back_to_back_hz == pytest.approx(2 * light_s + 100e-9 + 2e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "cycle_s", "lifetime_s"),
+    [
+        ("munich_2022", 1.12e-3, 20.0),
+        ("oxford_2022", 0.8e-3, 194.0),
+        ("munich_33km", 7.31e-3, 20.0),
+    ],
+)
+def test_losses_and_attempts_of_published_links_multiply_to_their_herald_rates(
+    munich: Path, name: str, cycle_s: float, lifetime_s: float
+) -> None:
+    dark = ["stations.bsm.detector.dark_count_rate_hz=0.0"]
+    if name == "munich_33km":
+        dark += [f"converters.{node}_bsm.noise_rate_hz=0.0" for node in ("alice", "bob")]
+    found = Scenario.load(munich.parent / f"{name}.toml", dark).budget()
+    # Either particle may be lost: half a cycle of attempts, until that is seen, heralds nothing.
+    in_vain = cycle_s / lifetime_s
+    product = found.attempts.rate_hz * herald_factors(found)
+    assert 0 < product / found.present.herald_rate_hz - 1 < in_vain
+
+
+def test_telling_all_bell_states_apart_gains_what_accepting_twice_as_many_does(
+    budget: Budget,
+) -> None:
+    inherent = item(budget, "stations.bsm", "Bell measurement by linear optics")
+    assert (inherent.kind, inherent.factor) == ("inherent", 0.5)
+    # This link accepts one state of the two: accepting both is a link that can be built.
+    twice = item(budget, "stations.bsm", "Bell states accepted").without
+    assert inherent.without.herald_rate_hz == pytest.approx(twice.herald_rate_hz, rel=1e-9)
+    assert inherent.without.herald_rate_hz < 1.9 * budget.present.herald_rate_hz
+    unchanged = budget.present._replace(
+        herald_rate_hz=inherent.without.herald_rate_hz,
+        key_rate_bits_per_s=inherent.without.key_rate_bits_per_s,
+    )
+    assert inherent.without == unchanged
+
+
+@pytest.mark.parametrize(
+    ("what", "settings"),
+    [
+        ("preparation", ["preparation_s=0.0"]),
+        ("cooling", ["cooling.duration_s=1e-12"]),
+        ("loading", ["trap.loading_mean_s=0.0"]),
+        ("emptying", ["trap.emptying_s=0.0"]),
+        ("shutter", ["shutter_s=0.0"]),
+    ],
+)
+def test_what_takes_time_costs_what_the_scenario_gains_when_it_takes_none(
+    budget: Budget, munich: Path, what: str, settings: list[str]
+) -> None:
+    both = [f"nodes.{node}.{setting}" for node in ("alice", "bob") for setting in settings]
+    link = link_expectation(Scenario.load(munich, both).network(), "main", HOURS_75_S)
+    found = item(budget, "links.main", what)
+    assert found.kind == "time"
+    assert found.without.herald_rate_hz == pytest.approx(link.herald_rate_hz, rel=1e-6)
+    left = budget.attempts.rate_hz / link.attempt_rate_hz
+    assert found.factor == pytest.approx(left, rel=1e-6)
+    gain = found.without.herald_rate_hz / budget.present.herald_rate_hz
+    assert gain == pytest.approx(1 / found.factor, rel=1e-3)
+
+
+def test_light_and_messages_cost_their_share_of_an_attempt_and_the_memory_its_age(
+    small_network: qn.Network, protocol: qn.DIQKD
+) -> None:
+    found = budget_of(small_network, protocol, 1.0)
+    light = item(found, "links.main", "light and messages")
+    round_trip_s = 2 * 400 * 1.468 / 299792458
+    readout_s, chance = 1e-6, found.present.herald_rate_hz / found.attempts.rate_hz
+    per_attempt_s = 100e-9 + chance * readout_s
+    by_hand = per_attempt_s / (per_attempt_s + round_trip_s * (1 + chance))
+    assert light.factor == pytest.approx(by_hand, rel=1e-6)
+    assert light.without.fidelity == pytest.approx(found.present.fidelity, rel=1e-12)
+    assert light.without.chsh_s > found.present.chsh_s
+
+
+def test_only_what_the_link_does_takes_time(budget: Budget) -> None:
+    assert [i.what for i in budget.items if i.kind == "time"] == [
+        "preparation", "light and messages", "window and processing", "cooling", "loading",
+        "readout", "shutter", "emptying",
+    ]  # fmt: skip
+
+
+def test_recalibration_costs_what_it_takes(munich: Path) -> None:
+    found = Scenario.load(munich.parent / "oxford_2022.toml").budget()
+    paused = item(found, "links.main", "recalibration")
+    assert paused.factor == pytest.approx(1800 / 1820, abs=0.02)
+    assert paused.factor < 1
+
+
 @pytest.mark.parametrize(
     ("part", "what", "setting"),
     [
@@ -91,7 +206,9 @@ def test_an_open_window_lets_no_more_conversion_noise_in(munich: Path) -> None:
     assert window.without.herald_rate_hz < found.present.herald_rate_hz / window.factor
 
 
-def test_a_perfect_link_has_nothing_to_gain(protocol: qn.DIQKD) -> None:
+def test_a_perfect_link_has_nothing_to_gain_but_time_and_what_optics_cannot_do(
+    protocol: qn.DIQKD,
+) -> None:
     net = qn.Network()
     net.add(
         "bsm",
@@ -116,7 +233,7 @@ def test_a_perfect_link_has_nothing_to_gain(protocol: qn.DIQKD) -> None:
         net.connect(name, "bsm", qn.ClassicalChannel(length_m=1.0))
     net.link("main", ("alice", "bob"), "bsm")
     found = budget_of(net, protocol, 1.0)
-    assert found.items == []
+    assert {i.kind for i in found.items} == {"inherent", "time"}
     assert found.present.fidelity == pytest.approx(1, abs=1e-12)
     assert found.present.chsh_s == pytest.approx(2 * math.sqrt(2), abs=1e-12)
 
@@ -126,12 +243,26 @@ def test_the_prompt_prints_the_budget_as_a_table_and_as_json(
 ) -> None:
     code, table, _ = command("budget", munich)
     assert code == 0
-    for words in ("from pulse to click", "overlap of modes", "bits a round", "0.0009872"):
+    for words in (
+        "from pulse to click", "overlap of modes", "bits a round", "0.0009872", "bits a second",
+        "share of time attempting", "linear optics (inherent)", "what takes time",
+    ):  # fmt: skip
         assert words in table
     found = json.loads(command("budget", munich, "--json").out)
     assert found["chains"]["bob"]["attenuation"] == pytest.approx(0.5, abs=1e-3)
     assert {"part", "what", "kind", "factor", "without"} == set(found["items"][0])
     assert found["present"]["herald_rate_hz"] == pytest.approx(0.0122, rel=0.01)
+    assert found["attempts"]["duty_cycle"] == pytest.approx(0.4786, abs=1e-4)
+
+
+def test_a_link_that_never_heralds_has_a_picture_of_its_budget(
+    command: Command, munich: Path, tmp_path: Path
+) -> None:
+    dead = sets(
+        "nodes.alice.collection_efficiency=0.0", "stations.bsm.detector.dark_count_rate_hz=0.0"
+    )
+    path = tmp_path / "picture.png"
+    assert command("plot", munich, "--what", "budget", "-o", path, *dead).code == 0
 
 
 def test_a_link_without_a_closed_form_has_no_budget_and_says_so(

@@ -1,11 +1,13 @@
 """The photon budget of an all-photonic link: prices that setting one part perfect gives."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from prompt import Command
 
+from qnetsim.budget import Budget
 from qnetsim.photonic_budget import expected
 from qnetsim.photonic_scenario import PhotonicScenario
 
@@ -80,3 +82,67 @@ def test_both_accepted_states_are_nothing_to_gain() -> None:
     (item,) = [i for i in one.items if i.what == "Bell states accepted"]
     ratio = item.without.herald_rate_hz / one.present.herald_rate_hz
     assert ratio == pytest.approx(2, rel=1e-9)
+
+
+SINGLE_PAIRS = [
+    f"{source}.{setting}"
+    for source in ("pair_source", "bob.relay.pairs")
+    for setting in ("statistics=single", "mean_pairs=0.3")
+]
+
+
+def herald_factors(budget: Budget, *parts: str) -> float:
+    return math.prod(
+        i.factor for i in budget.items if i.part in parts and i.kind in ("loss", "inherent")
+    )
+
+
+@pytest.mark.parametrize("accept", ['["psi-"]', '["psi+","psi-"]'])
+def test_losses_of_single_pairs_multiply_to_the_herald_rate_of_swapping(accept: str) -> None:
+    settings = [
+        *SINGLE_PAIRS,
+        "bob.relay.station.detector.dark_count_rate_hz=0.0",
+        f"bob.relay.station.accept={accept}",
+    ]
+    budget = PhotonicScenario.load(SCENARIOS / "photonic_swapping.toml", settings).budget()
+    parts = ("pair_source", "fibres.bob", "fibres.bob_relay", "bob.relay.pairs")
+    product = herald_factors(budget, *parts, "bob.relay.station")
+    assert budget.attempts == (76e6, 1.0, 76e6)
+    assert product * budget.attempts.rate_hz == pytest.approx(
+        budget.present.herald_rate_hz, rel=1e-9
+    )
+    (inherent,) = [i for i in budget.items if i.kind == "inherent"]
+    assert inherent.without.herald_rate_hz == 2 * budget.present.herald_rate_hz
+    assert inherent.without.chsh_s == budget.present.chsh_s
+
+
+def test_losses_of_an_amplifier_multiply_to_the_heralds_that_a_photon_follows() -> None:
+    settings = [
+        "bob.relay.photons.mean_photons=1.0",
+        "bob.relay.photons.g2=0.0",
+        "bob.relay.station.detector.dark_count_rate_hz=0.0",
+    ]
+    scenario = PhotonicScenario.load(SCENARIOS / "amplifier_heralded.toml", settings)
+    budget, law = scenario.budget(), expected(scenario.link(), scenario.model.protocol).law
+    parts = ("pair_source", "fibres.bob", "bob.relay.photons", "bob.relay.station")
+    both_users = law.cause_shares["pair"] * law.herald_probability
+    alice_coupled = 0.99
+    assert herald_factors(budget, *parts) * alice_coupled == pytest.approx(both_users, rel=1e-9)
+
+
+def test_a_splitter_at_its_best_heralds_more_and_keeps_fewer_photons() -> None:
+    budget = PhotonicScenario.load(SCENARIOS / "amplifier_heralded.toml").budget()
+    (splitter,) = [i for i in budget.items if i.what.startswith("splitter")]
+    assert splitter.factor == pytest.approx(2 * 0.99 * 0.01)
+    assert splitter.without.herald_rate_hz > 10 * budget.present.herald_rate_hz
+    assert splitter.without.chsh_s < budget.present.chsh_s
+
+
+def test_pairs_on_demand_are_what_the_scenario_with_them_gains() -> None:
+    path = SCENARIOS / "ustc_2022.toml"
+    budget = PhotonicScenario.load(path).budget()
+    (pairs,) = [i for i in budget.items if i.what == "pairs of a pulse"]
+    on_demand = ["pair_source.statistics=single", "pair_source.mean_pairs=1.0"]
+    other = PhotonicScenario.load(path, on_demand).budget()
+    assert pairs.without == other.present
+    assert not [i for i in other.items if i.what == "pairs of a pulse"]

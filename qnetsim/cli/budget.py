@@ -26,7 +26,11 @@ def budget(scenario: Path, settings: tuple[str, ...], as_json: bool) -> None:
     found = loaded.budget()
     if as_json:
         items = [item._asdict() | {"without": item.without._asdict()} for item in found.items]
-        figures = asdict(found) | {"present": found.present._asdict(), "items": items}
+        figures = asdict(found) | {
+            "attempts": found.attempts._asdict(),
+            "present": found.present._asdict(),
+            "items": items,
+        }
         click.echo(json.dumps(figures, indent=2))
     else:
         print_tables(rich_view(f"{loaded.model.name}, photon budget", budget_sections(found)))

@@ -6,15 +6,31 @@ from typing import TYPE_CHECKING
 
 from qnetsim.budget import Budget, Item, Yield
 from qnetsim.display import Section
-from qnetsim.report.style import CLOSED, PUBLISHED, SIMULATED, new_figure, tidy
+from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LOOKS = {
+    "loss": ("loss", SIMULATED),
+    "inherent": ("inherent loss", CLOSED),
+    "noise": ("noise", PUBLISHED),
+    "time": ("takes time", LIMIT),
+}
+
 
 def budget_sections(budget: Budget) -> list[Section]:
     """Returns the tables of a budget."""
-    return [_chain(budget), _yield_now(budget.present), _costs(budget)]
+    faults = [item for item in budget.items if item.kind != "time"]
+    pauses = [item for item in budget.items if item.kind == "time"]
+    title = "what the link would gain if one part were perfect"
+    sections = [_chain(budget), _attempts(budget), _yield_now(budget.present)]
+    sections.append(_gains(title, ("imperfection", "leaves"), faults, budget.present))
+    if pauses:
+        title = "what it would gain if one thing took no time, at both nodes"
+        headings = ("what takes time", "leaves of the attempts")
+        sections.append(_gains(title, headings, pauses, budget.present))
+    return sections
 
 
 def _chain(budget: Budget) -> Section:
@@ -44,25 +60,40 @@ def _yield_now(present: Yield) -> Section:
     return Section("the link as it is, in closed form", ("quantity", "value"), rows)
 
 
-def _costs(budget: Budget) -> Section:
-    now = budget.present
+def _attempts(budget: Budget) -> Section:
+    attempts, heralds_hz = budget.attempts, budget.present.herald_rate_hz
+    figures = (
+        ("attempts a second, back to back", attempts.back_to_back_hz),
+        ("share of time attempting", attempts.duty_cycle),
+        ("attempts a second", attempts.rate_hz),
+        ("rounds an attempt", heralds_hz / attempts.rate_hz if attempts.rate_hz else 0.0),
+    )
+    rows = [(name, f"{value:.5g}") for name, value in figures]
+    return Section("how often the link attempts", ("quantity", "value"), rows)
+
+
+def _gains(title: str, headings: tuple[str, str], items: list[Item], now: Yield) -> Section:
     rows = [
         (
-            f"{item.part} {item.what}",
+            f"{item.part} {_name(item)}",
             f"{item.factor:.5g}",
             _gain(item, now),
             f"{item.without.chsh_s - now.chsh_s:+.4f}",
             f"{item.without.qber - now.qber:+.4f}",
-            _more(item.without.key_rate_bits_per_round, now.key_rate_bits_per_round),
+            _more(item.without.key_rate_bits_per_round, now.key_rate_bits_per_round, "+.4f"),
+            _more(item.without.key_rate_bits_per_s, now.key_rate_bits_per_s, "+.3g"),
         )
-        for item in budget.items
+        for item in items
     ]
-    headings = ("imperfection", "leaves", "rate x", "S", "Q", "bits a round")
-    return Section("what the link would gain if one part were perfect", headings, rows)
+    return Section(title, (*headings, "rate x", "S", "Q", "bits a round", "bits a second"), rows)
 
 
-def _more(without: float | None, now: float | None) -> str:
-    return "" if without is None or now is None else f"{without - now:+.4f}"
+def _name(item: Item) -> str:
+    return f"{item.what} (inherent)" if item.kind == "inherent" else item.what
+
+
+def _more(without: float | None, now: float | None, form: str) -> str:
+    return "" if without is None or now is None else format(without - now, form)
 
 
 def _gain(item: Item, now: Yield) -> str:
@@ -72,23 +103,38 @@ def _gain(item: Item, now: Yield) -> str:
 
 
 def draw_budget(title: str, budget: Budget) -> Figure:
-    """Returns the bar chart of what each imperfection costs in rate and in S."""
-    items = list(reversed(budget.items))
+    """Returns the bar chart of what each imperfection, and what takes time, costs in rate and S."""
+    items, now = list(reversed(budget.items)), budget.present
     figure, (left, right) = new_figure(
-        9.0, 1.2 + 0.24 * len(items), ncols=2, sharey=True, squeeze=True
+        10.0, 1.5 + 0.24 * len(items), ncols=2, sharey=True, squeeze=True
     )
-    names = [f"{item.part.split('.')[-1]}: {item.what}" for item in items]
-    now = budget.present
-    gains = [item.without.herald_rate_hz / now.herald_rate_hz for item in items]
-    colours = [SIMULATED if item.kind == "loss" else PUBLISHED for item in items]
-    left.barh(names, [gain - 1 for gain in gains], left=1, color=colours, height=0.7)
-    left.set(xscale="log", xlabel="rounds a second, times, if it were perfect")
+    rows = range(len(items))
+    colours = [_LOOKS[item.kind][1] for item in items]
+    gains = [
+        item.without.herald_rate_hz / now.herald_rate_hz if now.herald_rate_hz else 1.0
+        for item in items
+    ]
+    left.barh(rows, [gain - 1 for gain in gains], left=1, color=colours, height=0.7)
+    left.set_yticks(rows, [f"{item.part}: {item.what}" for item in items])
+    left.set(xscale="log", xlabel="rounds a second, times, without it")
     left.axvline(1, color=CLOSED, lw=0.6)
-    right.barh(names, [i.without.chsh_s - now.chsh_s for i in items], color=colours, height=0.7)
-    right.set(xlabel=f"gain in S (now {now.chsh_s:.3f}) if it were perfect")
+    right.barh(rows, [i.without.chsh_s - now.chsh_s for i in items], color=colours, height=0.7)
+    right.set(xlabel=f"gain in S (now {now.chsh_s:.3f}) without it")
     right.axvline(0, color=CLOSED, lw=0.6)
     for axes in (left, right):
         tidy(axes)
         axes.tick_params(labelsize="small")
+        axes.margins(y=0.01)
     figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+    _legend(figure, {item.kind for item in items})
     return figure
+
+
+def _legend(figure: Figure, kinds: set[str]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=look, label=text) for k, (text, look) in _LOOKS.items() if k in kinds]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(_LOOKS), frameon=False,
+        fontsize="small",
+    )  # fmt: skip
