@@ -43,7 +43,8 @@ _CHANGES = (
     "rotation_jitter_deg",
     "rotation_drift_deg_per_hour",
 )
-_MOST_MEAN_PAIRS = 0.2
+_MOST_MEAN_PAIRS = 0.5
+"""Where something heralds: twenty pairs then have to be followed."""
 
 
 class PulsedRun(Spec):

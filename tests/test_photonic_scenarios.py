@@ -262,7 +262,7 @@ REFUSED = [
     (SWAPPING, "protocol.settings=in-turn", "must be 'drawn' where something heralds"),
     (SWAPPING, "pair_source.statistics=poisson", "pairs must share one mode"),
     (SWAPPING, "bob.relay.pairs.statistics=poisson", "bob.relay.pairs.statistics = 'poisson'"),
-    (SWAPPING, "bob.relay.pairs.mean_pairs=0.3", "must lie in [0, 0.2] where something heralds"),
+    (SWAPPING, "bob.relay.pairs.mean_pairs=0.6", "must lie in [0, 0.5] where something heralds"),
     (SWAPPING, "bob.relay.pairs.angle_deg=400", "angle_deg = 400: must lie in [-360, 360]"),
     (SWAPPING, "pair_source.modes=2", "pair_source.modes = 2"),
     (SWAPPING, "bob.relay.station.window_s=1", "bob.relay.station.window_s = 1"),

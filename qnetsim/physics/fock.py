@@ -83,22 +83,68 @@ def splitting_amplitudes(transmission: float, photons: int) -> Real:
     return np.sqrt(chances)
 
 
+def diagonal(operators: Operators, shift: int) -> Operators:
+    """Returns a view of the elements <j, k|X|j + shift, k - shift>.
+
+    Operators that keep the total number have no others.
+
+    Args:
+        operators: shape (..., J+1, K+1, J+1, K+1).
+        shift: in [-min(J, K), min(J, K)].
+
+    Returns:
+        Shape (..., J+1-abs(shift), K+1-abs(shift)).
+    """
+    first, second = operators.shape[-4:-2]
+    up, down = max(shift, 0), max(-shift, 0)
+    part = operators[
+        ..., down : first - up, up : second - down, up : first - down, down : second - up
+    ]
+    view: Operators = np.einsum("...jkjk->...jk", part)
+    return view
+
+
+def shifts(operators: Operators) -> range:
+    """Returns all shifts of ``diagonal``."""
+    most = min(operators.shape[-4:-2]) - 1
+    return range(-most, most + 1)
+
+
 def pull_back_loss(operators: Operators, transmissions: tuple[float, float]) -> Operators:
     """Returns operators behind two lossy modes, pulled back to the front of them.
 
     Args:
-        operators: shape (..., J+1, K+1, J+1, K+1).
+        operators: shape (..., J+1, K+1, J+1, K+1); none changes the total number.
         transmissions: of the first and the second mode of the pair.
     """
-    for mode, transmission in enumerate(transmissions):
-        behind = np.moveaxis(operators, (mode - 4, mode - 2), (-2, -1))
-        size = behind.shape[-1]
-        before = np.zeros_like(behind)
-        for lost, a in enumerate(splitting_amplitudes(transmission, size - 1)):
-            kept = behind[..., : size - lost, : size - lost]
-            before[..., lost:, lost:] += np.outer(a, a)[lost:, lost:] * kept
-        operators = np.moveaxis(before, (-2, -1), (mode - 4, mode - 2))
-    return operators
+    if transmissions == (1.0, 1.0):
+        return operators
+    first, second = (
+        splitting_amplitudes(transmission, size - 1)
+        for transmission, size in zip(transmissions, operators.shape[-2:], strict=True)
+    )
+    before = np.zeros_like(operators)
+    for shift in shifts(operators):
+        behind = diagonal(operators, shift)
+        diagonal(before, shift)[:] = (
+            _survivals(first, shift) @ behind @ _survivals(second, -shift).T
+        )
+    return before
+
+
+def _survivals(amplitudes: Real, shift: int) -> Real:
+    """Returns how |j><j + shift| in front of a loss weighs |i><i + shift| behind it: [j, i].
+
+    Args:
+        amplitudes: the ``splitting_amplitudes``.
+        shift: positive or negative; both numbers are 0 or more.
+    """
+    size = len(amplitudes) - abs(shift)
+    kept = np.arange(size)
+    lost = kept[:, None] - kept
+    low = kept[:, None] + max(-shift, 0)
+    weights: Real = amplitudes[lost, low] * amplitudes[lost, low + shift]
+    return np.where(lost >= 0, weights, 0.0)
 
 
 def rotations(angle_rad: float, photons: int) -> list[Real]:

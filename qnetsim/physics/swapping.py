@@ -16,8 +16,10 @@ from qnetsim.physics.fock import (
     Detector,
     Operators,
     Real,
+    diagonal,
     pull_back_loss,
     rotated_diagonal,
+    shifts,
     splitting_amplitudes,
 )
 from qnetsim.physics.photonic import PhotonicLink, Side, Source
@@ -169,22 +171,22 @@ class Relay(NamedTuple):
     def pull_back(self, operators: Operators, arriving: int) -> Operators:
         """Returns operators behind ``HERALDS``, pulled back to what arrives (see ``Herald``)."""
         lit, dark = self.station.clicks((arriving, self.source.photons))
-        signs = (-1.0) ** np.arange(arriving + 1)
-        mirror = np.multiply.outer(signs, signs)[:, None, :, None]
         local = self.source.pull_back(operators)
-        h_lit, h_dark = (_join("acbd,...cedf->...aebf", h, local) for h in (lit, dark))
-        on_v = "ecfd,...acbd->...aebf"
-        heralds = []
-        for v_lit, v_dark in ((lit, dark), (mirror * lit, mirror * dark)):
-            photons_only = _join(on_v, v_lit, h_lit)
-            others = _join(on_v, v_lit + v_dark, h_dark) + _join(on_v, v_dark, h_lit)
-            heralds.append(2 * np.stack([photons_only, others]))
-        return np.stack(heralds, axis=1)
-
-
-def _join(subscripts: str, station: Operators, other: Operators) -> Operators:
-    joined: Operators = np.einsum(subscripts, station, other, optimize=True)
-    return joined
+        size = arriving + 1
+        behind = np.zeros((2, len(HERALDS), *local.shape[:-4], size, size, size, size))
+        for shift in shifts(lit):
+            # What the local H photons lose, its V photons and the arriving H photons gain.
+            h_lit, h_dark = diagonal(lit, shift), diagonal(dark, shift)
+            v_lit, v_dark = (diagonal(one, -shift).T for one in (lit, dark))
+            sent = diagonal(local, -shift)
+            photons_only = h_lit @ sent @ v_lit
+            others = h_dark @ sent @ (v_lit + v_dark) + h_lit @ sent @ v_dark
+            # A click at the other output (see ``clicks``).
+            mirror = -1 if shift % 2 else 1
+            for kind, part in enumerate((photons_only, others)):
+                for herald, sign in enumerate((1, mirror)):
+                    diagonal(behind[kind, herald], shift)[:] = 2 * sign * part
+        return behind
 
 
 def swapped_pairs(

@@ -65,6 +65,12 @@ def test_a_threshold_detector_keeps_the_digits_of_a_small_click_probability() ->
 # --- loss and rotation ---------------------------------------------------------------------------
 
 
+def conserving(operators: np.ndarray) -> np.ndarray:
+    """Leaves out what changes the total number."""
+    j, k, bra, ket = np.indices(operators.shape[-4:])
+    return np.where(j + k == bra + ket, operators, 0.0)
+
+
 def test_loss_is_a_beam_splitter_to_an_empty_mode() -> None:
     rng = np.random.default_rng(11)
     photons = 4
@@ -82,13 +88,12 @@ def test_loss_is_a_beam_splitter_to_an_empty_mode() -> None:
         pulled = fock.pull_back_loss(
             np.einsum("jl,km->jklm", operator, second), (transmission, other)
         )
-        np.testing.assert_allclose(
-            pulled, np.einsum("jl,km->jklm", expected, expected2), rtol=0, atol=1e-12
-        )
+        wanted = np.einsum("jl,km->jklm", expected, expected2)
+        np.testing.assert_allclose(pulled, conserving(wanted), rtol=0, atol=1e-12)
 
 
 def test_losses_in_a_row_multiply_and_full_transmission_does_nothing() -> None:
-    operators = np.random.default_rng(12).normal(size=(3, 4, 5, 4, 5))
+    operators = conserving(np.random.default_rng(12).normal(size=(3, 4, 5, 4, 5)))
     twice = fock.pull_back_loss(fock.pull_back_loss(operators, (0.3, 0.9)), (0.6, 0.5))
     np.testing.assert_allclose(twice, fock.pull_back_loss(operators, (0.18, 0.45)), atol=1e-13)
     np.testing.assert_allclose(fock.pull_back_loss(operators, (1.0, 1.0)), operators, atol=0)

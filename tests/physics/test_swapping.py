@@ -353,7 +353,7 @@ def test_probabilities_down_to_1e_12_keep_nine_digits_against_exact_determinants
 @pytest.mark.parametrize("resolves", [False, True])
 @fixed
 @given(
-    means=st.tuples(st.floats(1e-6, 0.3), st.floats(1e-6, 0.3)),
+    means=st.tuples(st.floats(1e-6, 0.5), st.floats(1e-6, 0.5)),
     transmissions=st.tuples(st.floats(1e-6, 1), st.floats(1e-6, 1)),
     efficiency=st.floats(1e-3, 1),
     dark=unit,
