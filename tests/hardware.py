@@ -51,6 +51,7 @@ def link(
     *,
     fibres: dict[str, PhotonChannel] | None = None,
     converters: dict[str, qn.Converter] | None = None,
+    arm_length_m: float = 1.0,
 ) -> qn.Network:
     """Returns a network with the link ``main``.
 
@@ -58,8 +59,9 @@ def link(
         bsm: its station.
         alice: what Alice's node has, unlike a perfect one.
         bob: what Bob's has.
-        fibres: what carries the photons of a node; by default a metre of perfect fibre.
+        fibres: what carries the photons of a node; by default a perfect fibre.
         converters: the converter of a node.
+        arm_length_m: how far a node is from the station.
     """
     bsm = bsm or station()
     net = qn.Network()
@@ -69,9 +71,9 @@ def link(
         encoding["bright_population"] = 0.1
     for name, parts in zip(NODES, (alice, bob), strict=True):
         net.add(name, node(**(encoding | (parts or {}))))
-        fibre = qn.Fibre(length_m=1.0, attenuation_db_per_km=0.0)
+        fibre = qn.Fibre(length_m=arm_length_m, attenuation_db_per_km=0.0)
         net.connect(name, "bsm", (fibres or {}).get(name, fibre))
-        net.connect(name, "bsm", qn.ClassicalChannel(length_m=1.0))
+        net.connect(name, "bsm", qn.ClassicalChannel(length_m=arm_length_m))
         if name in (converters or {}):
             net.connect(name, "bsm", converters[name])
     net.link("main", NODES, "bsm")

@@ -253,3 +253,13 @@ def one_each(
             ket[2 * alice_v + bob_v] = counts.amplitudes[term]
         state += weights[terms[0]] * np.outer(ket, ket)
     return state
+
+
+def assert_click_sets_share_their_heralds(
+    ours: NDArray[np.float64], click_sets: NDArray[np.float64]
+) -> None:
+    """Each of the two click sets of a name, on any side that has one, has half of it."""
+    for axis, (names, sets) in enumerate(zip(ours.shape, click_sets.shape, strict=True)):
+        if sets == 2 * names:
+            ours = np.repeat(ours / 2, 2, axis=axis)
+    np.testing.assert_allclose(ours, click_sets, rtol=0, atol=1e-10)

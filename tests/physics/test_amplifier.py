@@ -15,6 +15,7 @@ from creation import (
     Rules,
     Terms,
     analyser,
+    assert_click_sets_share_their_heralds,
     count_by_hand,
     count_by_qutip,
     herald_chances,
@@ -134,14 +135,6 @@ def counted_table(alice, bob, pair_chances, emission, count) -> np.ndarray:
 def our_table(alice, bob, pair_chances, emission) -> np.ndarray:
     link = PhotonicLink(EntangledPairs(pair_chances), alice.side(emission), bob.side(emission))
     return photonic.outcome_probabilities(link, [alice.angle], [bob.angle])[:, :, 0, 0]
-
-
-def assert_click_sets_share_their_heralds(ours: np.ndarray, click_sets: np.ndarray) -> None:
-    """Each of the two click sets of a name has half of it, on either side."""
-    for axis in (0, 1):
-        if click_sets.shape[axis] == 4:
-            ours = np.repeat(ours / 2, 2, axis=axis)
-    np.testing.assert_allclose(ours, click_sets, rtol=0, atol=1e-10)
 
 
 def chances(rng: np.random.Generator, n: int) -> tuple[float, ...]:

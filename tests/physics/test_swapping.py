@@ -24,6 +24,7 @@ from creation import (
     Eye,
     Rules,
     analyser,
+    assert_click_sets_share_their_heralds,
     count_by_hand,
     count_by_qutip,
     herald_chances,
@@ -112,12 +113,6 @@ class Hardware:
         )
 
 
-def assert_each_click_set_is_half_of_its_name(table: np.ndarray, click_sets: np.ndarray) -> None:
-    for h in range(2):
-        for click_set in click_sets[2 * h : 2 * h + 2]:
-            np.testing.assert_allclose(table[h] / 2, click_set, rtol=0, atol=1e-10)
-
-
 @pytest.mark.parametrize("seed", range(50))
 def test_heralds_and_outcomes_of_up_to_two_pairs_are_those_of_qutip(seed: int) -> None:
     hardware = Hardware(np.random.default_rng([21, seed]))
@@ -125,7 +120,7 @@ def test_heralds_and_outcomes_of_up_to_two_pairs_are_those_of_qutip(seed: int) -
         counts = count_by_qutip(hardware.light(n, m), hardware.rules(), MODES)
         assert counts.chances.sum() == pytest.approx(1, abs=1e-13)
         table = hardware.table(n, m)
-        assert_each_click_set_is_half_of_its_name(table, hardware.counted(counts))
+        assert_click_sets_share_their_heralds(table, hardware.counted(counts))
 
 
 HELD = [(user, p) for user in "AB" for p in HV] + [
@@ -157,7 +152,7 @@ def test_heralds_and_outcomes_of_more_pairs_are_those_of_multiplied_creation_ope
         hardware = Hardware(np.random.default_rng([22, n, m, seed]))
         counts = count_by_hand(hardware.light(n, m), hardware.rules())
         assert counts.chances.sum() == pytest.approx(1, abs=1e-12)
-        assert_each_click_set_is_half_of_its_name(hardware.table(n, m), hardware.counted(counts))
+        assert_click_sets_share_their_heralds(hardware.table(n, m), hardware.counted(counts))
 
 
 # --- squeezed sources ----------------------------------------------------------------------------
