@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
 RunSeconds = Annotated[float, AfterValidator(within(1e-12, LONGEST_RUN_S))]
 Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]
+
+_NUMBER = re.compile(r"[+-]?([0-9]{1,300}[.]?[0-9]{0,300}|[.][0-9]{1,300})([eE][+-]?[0-9]{1,9})?")
 
 Described = TypeVar("Described", bound="Head")
 
@@ -157,14 +160,24 @@ def _change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator
             return
         key = known[part]
         if depth == len(parts) - 1:
-            place[key] = _parsed(value.strip())
+            try:
+                place[key] = _parsed(value.strip())
+            except ValueError as error:
+                yield Fault(f"--set {dotted(parts)}", value.strip(), str(error))
         else:
             place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
 
 
 def _parsed(text: str) -> Any:
-    """Returns a TOML value, or the text itself where it is none."""
+    """Returns a TOML value, or the text itself where it is none.
+
+    Raises:
+        ValueError: it is a number, but TOML writes it otherwise.
+    """
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
+        if _NUMBER.fullmatch(text):
+            number = float(text) if set(text) & set(".eE") else int(text)
+            raise ValueError(f"is no number in TOML: write {number!r}") from None
         return text

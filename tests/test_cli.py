@@ -155,6 +155,21 @@ def test_a_refusal_is_one_message_on_standard_error_and_writes_no_file(
 
 
 @pytest.mark.parametrize(
+    ("written", "number"),
+    [(".05", "0.05"), ("5.", "5.0"), ("-.5e3", "-500.0"), ("+.5", "0.5"), ("007", "7")],
+)
+def test_a_number_that_toml_writes_otherwise_is_told_how(
+    command: Command, munich: Path, written: str, number: str
+) -> None:
+    done = command("run", munich, *sets(f"nodes.bob.t2_s={written}"))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        f"qnetsim: {munich}: 1 fault",
+        f"  --set nodes.bob.t2_s = {written}: is no number in TOML: write {number}",
+    ]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"[run", "is not TOML: Expected ']' at the end of a table declaration (at end"),
