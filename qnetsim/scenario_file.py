@@ -59,16 +59,21 @@ class Head(Spec):
     )
 
 
+_NOT_THE_LINK = {*Head.model_fields, "run"}
+
+
 class FromFile(ABC, Generic[Described]):
     """A scenario as it stands in a file; a subclass is made of a parsed file.
 
     Attributes:
         describes: the model of such a file, whose keys ``load`` may change.
         model: what the file says.
+        changed: whether ``load`` was told to change more than its head and how it is run.
     """
 
     describes: type[Described]
     model: Described
+    changed: bool = False
 
     @abstractmethod
     def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
@@ -88,7 +93,9 @@ class FromFile(ABC, Generic[Described]):
         return load(lambda _: cls, path, settings)
 
     def published(self) -> dict[str, Published]:
-        """Returns the published figures by the keys of the JSON output."""
+        """Returns the published figures by the keys of the JSON output; none of a changed link."""
+        if self.changed:
+            return {}
         correlators = self.model.published_correlators.items()
         named = self.model.published | {f"correlators.{k}": v for k, v in correlators}
         return {k: Published(v.value, v.stderr, v.source) for k, v in named.items()}
@@ -113,7 +120,7 @@ def load(
         InvalidInputError: the file cannot be read or something is wrong with it.
     """
     data = _read(path)
-    kind = kind_of(data)
+    kind, settings = kind_of(data), list(settings)
     faults = [fault for text in settings for fault in _change(data, text, kind.describes)]
     try:
         scenario = kind(data)
@@ -121,6 +128,7 @@ def load(
         faults += error.faults
     if faults:
         raise InvalidInputError(faults, str(path))
+    scenario.changed = any(_tables(text)[0] not in _NOT_THE_LINK for text in settings)
     return scenario
 
 
@@ -142,8 +150,8 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator[Fault]:
     """Sets one parameter of a parsed file, or yields why it cannot be set."""
-    path, equals, value = text.partition("=")
-    parts = path.strip().split(".")
+    _, equals, value = text.partition("=")
+    parts = _tables(text)
     if not equals or not all(parts):
         yield Fault("--set", shown(text), "must read path.to.parameter=value")
         return
@@ -166,6 +174,11 @@ def _change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator
                 yield Fault(f"--set {dotted(parts)}", value.strip(), str(error))
         else:
             place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
+
+
+def _tables(text: str) -> list[str]:
+    """Returns the parts of the path that a change names."""
+    return text.partition("=")[0].strip().split(".")
 
 
 def _parsed(text: str) -> Any:

@@ -45,6 +45,36 @@ def test_a_run_prints_a_table_to_standard_output_and_nothing_else(
     assert "2.578" in done.out, "the published value stands beside it"
 
 
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        (["run.resolution=attempt"], True),
+        (["published.chsh_s.value=2.5", "title=Munich"], True),
+        (["nodes.bob.t2_s=331e-6"], False),
+        (["protocol.parties.0.input_bias=0.0"], False),
+        (["fibres.bob_bsm.insertion_loss_db=1.0", "run.resolution=attempt"], False),
+    ],
+)
+def test_published_figures_stand_beside_their_own_link_only(
+    command: Command, munich: Path, settings: list[str], shown: bool
+) -> None:
+    done = command("run", munich, *SHORT, *sets(*settings))
+    assert done.code == 0
+    assert ("published" in done.out) == shown
+    assert ("2.578" in done.out or "2.500" in done.out) == shown
+
+
+def test_published_figures_of_a_photonic_link_are_those_of_its_own_length(
+    command: Command, munich: Path
+) -> None:
+    path, few = munich.parent / "ustc_2022.toml", ["run.rounds_per_setting=1000"]
+    assert "466" in command("run", path, *sets(*few)).out
+    longer = sets(*few, "fibres.alice.length_m=40", "fibres.bob.length_m=40")
+    done = command("run", path, *longer)
+    assert done.code == 0
+    assert "published" not in done.out
+
+
 def test_json_holds_the_documented_keys(command: Command, munich: Path) -> None:
     done = command("run", munich, "--json", "--seed", 7, *sets(*QUICK, "run.duration_s=20"))
     assert (done.code, done.err) == (0, "")
