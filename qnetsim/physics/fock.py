@@ -12,6 +12,7 @@ difference of probabilities, so small ones keep their digits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -145,6 +146,22 @@ def _survivals(amplitudes: Real, shift: int) -> Real:
     low = kept[:, None] + max(-shift, 0)
     weights: Real = amplitudes[lost, low] * amplitudes[lost, low + shift]
     return np.where(lost >= 0, weights, 0.0)
+
+
+def mix_turns(operators: Operators, turns: Sequence[float]) -> Operators:
+    """Returns operators on two polarisations, behind random Pauli operators on all photons alike.
+
+    Args:
+        operators: shape (..., N+1, N+1, N+1, N+1); none changes the total number.
+        turns: the weights of no operator, Z, X, and both.
+    """
+    none, z, x, both = turns
+    v = np.arange(operators.shape[-1])
+    signs = (-1.0) ** np.add.outer(v, v)[:, None, :]
+    kept: Operators = (none + z * signs) * operators
+    if x or both:
+        kept = kept + ((x + both * signs) * operators).swapaxes(-4, -3).swapaxes(-2, -1)
+    return kept
 
 
 def rotations(angle_rad: float, photons: int) -> list[Real]:

@@ -22,6 +22,7 @@ from qnetsim.physics.fock import (
     Operators,
     Real,
     analyser,
+    mix_turns,
     number_projectors,
     pull_back_loss,
 )
@@ -75,11 +76,13 @@ class Side(NamedTuple):
             between the herald, or else the channel, and the click.
         transmission: of the channel.
         herald: what heralds at the channel's end, if anything does.
+        turns: weights of random Pauli operators on what goes on to the user: none, Z, X, both.
     """
 
     user: Detector
     transmission: float = 1.0
     herald: Herald | None = None
+    turns: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
 
 
 class PhotonicLink(NamedTuple):
@@ -238,11 +241,11 @@ def joint_means(
 
 def _pulled_back(side: Side, operators_for: Callable[[int], Operators], arriving: int) -> Operators:
     """Returns a user's operators at the source: (2, heralds, operators, arriving+1, ...)."""
+    most = side.herald.outgoing(arriving) if side.herald else arriving
+    operators = mix_turns(operators_for(most), side.turns)
     if side.herald is None:
-        operators = operators_for(arriving)
         behind = np.stack([operators, np.zeros_like(operators)])[:, None]
     else:
-        operators = operators_for(side.herald.outgoing(arriving))
         behind = side.herald.pull_back(operators, arriving)
     return pull_back_loss(behind, (side.transmission, side.transmission))
 

@@ -159,21 +159,23 @@ class Relay(NamedTuple):
     Attributes:
         source: its first arm enters the station, its second one goes on to the user.
         station: with the arriving photons in its first arm.
+        heralds: those that count.
     """
 
     source: Source
     station: Station
+    heralds: tuple[str, ...] = HERALDS
 
     def outgoing(self, arriving: int) -> int:
         """Returns the most photons that go on to the user."""
         return self.source.photons
 
     def pull_back(self, operators: Operators, arriving: int) -> Operators:
-        """Returns operators behind ``HERALDS``, pulled back to what arrives (see ``Herald``)."""
+        """Returns operators behind ``heralds``, pulled back to what arrives (see ``Herald``)."""
         lit, dark = self.station.clicks((arriving, self.source.photons))
         local = self.source.pull_back(operators)
         size = arriving + 1
-        behind = np.zeros((2, len(HERALDS), *local.shape[:-4], size, size, size, size))
+        behind = np.zeros((2, len(self.heralds), *local.shape[:-4], size, size, size, size))
         for shift in shifts(lit):
             # What the local H photons lose, its V photons and the arriving H photons gain.
             h_lit, h_dark = diagonal(lit, shift), diagonal(dark, shift)
@@ -184,8 +186,9 @@ class Relay(NamedTuple):
             # A click at the other output (see ``clicks``).
             mirror = -1 if shift % 2 else 1
             for kind, part in enumerate((photons_only, others)):
-                for herald, sign in enumerate((1, mirror)):
-                    diagonal(behind[kind, herald], shift)[:] = 2 * sign * part
+                for place, name in enumerate(self.heralds):
+                    sign = mirror if name == "psi-" else 1
+                    diagonal(behind[kind, place], shift)[:] = 2 * sign * part
         return behind
 
 

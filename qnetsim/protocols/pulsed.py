@@ -3,13 +3,13 @@ r"""All-photonic DI-QKD in pulses: from the hardware to the law P(herald, cause,
 Every pulse is alike and independent of the others. Where something heralds, a heralded pulse is a
 round; where nothing does, every pulse is one, and lost photons have an outcome too.
 
-Noise of the pairs, and the sign between "psi+" and "psi-", turn the users' photons: the law is a
-mixture over the four turns of either user's analyser (see ``pulsed_noise``).
+Noise of the pairs turns the users' photons (see ``pulsed_noise``).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Literal, NamedTuple
 
@@ -23,11 +23,10 @@ from qnetsim.nodes.photonic import Pairs, PairSource, PhotonPair, PhotonRelay, P
 from qnetsim.physics import fock, herald_causes, photonic, spdc
 from qnetsim.physics.amplifier import NonDemolition, SplitPhotons, single_photon_emission
 from qnetsim.physics.pair_bell_test import outcome_table
-from qnetsim.physics.swapping import HERALDS, EntangledPairs, Relay, Station, squeezed_pairs
-from qnetsim.protocols import pulsed_noise
+from qnetsim.physics.swapping import EntangledPairs, Relay, Station, squeezed_pairs
 from qnetsim.protocols.diqkd import ChshTerm, KeyPair
 from qnetsim.protocols.pulse_law import EVERY_PULSE, HeraldedLight, PulseLaw
-from qnetsim.protocols.pulsed_noise import TURNS, Exchanged, Z, turned, turned_states
+from qnetsim.protocols.pulsed_noise import Mixed, mixture, named_bell_state
 from qnetsim.spec import Probability, Spec, described
 
 Real = NDArray[np.float64]
@@ -87,7 +86,7 @@ def pulse_law(link: PulsedLink) -> PulseLaw:
         return PulseLaw(_outcomes(link, clicks)[:, :, None, None])
     clicks, states, heralds = _heralded(link)
     table = _outcomes(link, clicks)  # (causes, heralds, X, Y, 2, 2)
-    light = HeraldedLight(states, pulsed_noise.named_bell_state(link.source, link.users))
+    light = HeraldedLight(states, named_bell_state(link.source, link.users))
     return PulseLaw(table.transpose(2, 3, 1, 0, 4, 5), heralds, herald_causes.CAUSES, light)
 
 
@@ -130,89 +129,50 @@ def _receiver(link: PulsedLink, party: int) -> spdc.Receiver:
 def _heralded(link: PulsedLink) -> tuple[Real, Real, tuple[str, ...]]:
     """Returns what clicks, what the users hold, and the heralds' names.
 
+    Behind a "psi-" is what is behind a "psi+" after a Z, which its user undoes by turning the
+    analyser: all heralds have one law.
+
     Returns:
         P(cause, herald, click sets | x, y), shape (4, H, X, Y, 4, 4); the states, shape
         (H, 4, 9, 9); the names.
     """
-    first, second = (_heralds(user) for user in link.users)
-    pairs = list(product(first.items(), second.items()))
+    angles = [np.radians(user.angles_deg) for user in link.users]
     clicks: Real = np.zeros(())
     states: Real = np.zeros(())
-    for exchanged, noise in pulsed_noise.noise(link.source, link.users).items():
-        hardware = _hardware(link, exchanged)
-        framed = []
-        for (name_a, frame_a), (name_b, frame_b) in pairs:
-            place = _place(link.users[0], name_a), _place(link.users[1], name_b)
-            turns = np.arange(TURNS)
-            framed.append((place, noise[np.ix_(turns ^ frame_a, turns ^ frame_b)]))
-        clicks = clicks + _clicks(link, hardware, framed)
-        held = herald_causes.states_by_cause(hardware)
-        states = states + np.stack(
-            [turned_states(held[:, a, b], weights) for (a, b), weights in framed]
-        )
-    names = tuple(" ".join(n for n in (a, b) if n) for (a, _), (b, _) in pairs)
-    return clicks, states, names
+    for mixed in mixture(link.source, link.users):
+        hardware = _hardware(link, mixed)
+        clicks = clicks + herald_causes.outcomes_by_cause(hardware, *angles)[:, 0, 0]
+        states = states + herald_causes.states_by_cause(hardware)[:, 0, 0]
+    sides = (_heralds(user) for user in link.users)
+    names = tuple(" ".join(name for name in pair if name) for pair in product(*sides))
+    return np.stack([clicks] * len(names), axis=1), np.stack([states] * len(names)), names
 
 
-def _clicks(
-    link: PulsedLink,
-    hardware: photonic.PhotonicLink,
-    heralds: list[tuple[tuple[int, int], Real]],
-) -> Real:
-    """Returns the clicks of some hardware, shape (4, H, X, Y, 4, 4).
-
-    Args:
-        link: the link.
-        hardware: the same.
-        heralds: the place of each in the physics, and the chances of its turns.
-    """
-    chances = np.sum([weights for _, weights in heralds], axis=0)
-    turns = [np.flatnonzero(chances.sum(axis=1 - party)).tolist() for party in (0, 1)]
-    angles = [
-        np.concatenate([turned(np.radians(user.angles_deg), turn) for turn in turns[party]])
-        for party, user in enumerate(link.users)
-    ]
-    table = herald_causes.outcomes_by_cause(hardware, *angles)
-    shape = [n for i in (0, 1) for n in (len(turns[i]), len(link.users[i].angles_deg))]
-    table = table.reshape(*table.shape[:3], *shape, 4, 4)
-    return np.stack(
-        [
-            np.einsum("ckxlyab,kl->cxyab", table[:, a, b], weights[np.ix_(*turns)])
-            for (a, b), weights in heralds
-        ],
-        axis=1,
-    )
-
-
-def _heralds(user: PhotonUser) -> dict[str, int]:
-    """Returns the names that a user's herald announces, and how the user turns on each.
-
-    A user without one is on its own with the name of no herald.
-    """
-    relay = user.active_relay
-    if relay is not None:
-        return {name: Z if name == "psi-" else 0 for name in relay.station.accept}
-    return {"photon" if user.herald == "non-demolition" else EVERY_PULSE: 0}
-
-
-def _place(user: PhotonUser, name: str) -> int:
-    return HERALDS.index(name) if user.active_relay else 0
+def _heralds(user: PhotonUser) -> Sequence[str]:
+    """Returns what a user's herald announces; a user without one is on its own."""
+    if user.active_relay:
+        return user.active_relay.station.accept
+    return ["photon" if user.herald == "non-demolition" else EVERY_PULSE]
 
 
 # --- the parts -----------------------------------------------------------------------------------
 
 
-def _hardware(link: PulsedLink, exchanged: Exchanged) -> photonic.PhotonicLink:
+def _hardware(link: PulsedLink, mixed: Mixed) -> photonic.PhotonicLink:
     sides = []
     for party, user in enumerate(link.users):
         herald: photonic.Herald | None = None
         if user.active_relay:
             channel = _relay_channel(link, party)
-            herald = _relay(user.active_relay, channel, exchanged[1 + party])
+            herald = _relay(user.active_relay, channel, mixed.exchanged[1 + party])
         elif user.non_demolition and user.herald == "non-demolition":
             herald = NonDemolition(*user.non_demolition.model_dump().values())
-        sides.append(photonic.Side(_user_detector(link, party), _channel(link, party), herald))
-    return photonic.PhotonicLink(emitted(link.source, exchanged[0]), sides[0], sides[1])
+        none, z, x, both = mixed.turns[party].tolist()
+        turns = none, z, x, both
+        sides.append(
+            photonic.Side(_user_detector(link, party), _channel(link, party), herald, turns)
+        )
+    return photonic.PhotonicLink(emitted(link.source, mixed.exchanged[0]), sides[0], sides[1])
 
 
 def emitted(pairs: Pairs, exchanged: bool = False) -> EntangledPairs:
@@ -237,7 +197,8 @@ def _relay(relay: PhotonRelay, local_channel: float, exchanged: bool) -> Relay:
     else:
         source = emitted(local, exchanged)
     detector = _detector(station.detector, station.window_s, station.optics_transmission)
-    return Relay(source, Station(detector, (1.0, local_channel), station.photon_overlap))
+    place = Station(detector, (1.0, local_channel), station.photon_overlap)
+    return Relay(source, place, heralds=("psi+",))
 
 
 def _channel(link: PulsedLink, party: int) -> float:

@@ -99,6 +99,34 @@ def test_losses_in_a_row_multiply_and_full_transmission_does_nothing() -> None:
     np.testing.assert_allclose(fock.pull_back_loss(operators, (1.0, 1.0)), operators, atol=0)
 
 
+def test_turns_are_the_pauli_operators_of_qutip_on_every_photon() -> None:
+    """Z gives a V photon a sign; X exchanges the polarisations: half a turn of H - V."""
+    size = 4
+    h, v = (
+        qutip.tensor(qutip.destroy(size), qutip.qeye(size)),
+        qutip.tensor(qutip.qeye(size), qutip.destroy(size)),
+    )
+    sign = (1j * np.pi * v.dag() * v).expm().full()
+    difference = h - v
+    swap = (0.5j * np.pi * difference.dag() * difference).expm().full()
+    paulis = [np.eye(size**2), sign, swap, sign @ swap]
+    # Of as many photons as there are levels the exponential knows too little.
+    operators = conserving(np.random.default_rng(15).normal(size=[size] * 4))
+    operators = up_to(size - 1, operators)
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    flat = operators.reshape(size**2, size**2)
+    expected = sum(
+        weight * pauli.conj().T @ flat @ pauli
+        for weight, pauli in zip(weights, paulis, strict=True)
+    )
+    mixed = fock.mix_turns(operators, weights.tolist())
+    np.testing.assert_allclose(mixed, expected.reshape(operators.shape), rtol=0, atol=1e-12)
+    for turn, pauli in enumerate(paulis):
+        alone = fock.mix_turns(operators, np.eye(4)[turn].tolist())
+        wanted = (pauli.conj().T @ flat @ pauli).reshape(operators.shape)
+        np.testing.assert_allclose(alone, wanted, rtol=0, atol=1e-12)
+
+
 def test_rotations_are_those_of_qutip_and_orthogonal() -> None:
     photons = 6
     for angle in np.random.default_rng(13).uniform(-4, 4, 6):
