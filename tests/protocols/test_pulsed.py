@@ -224,6 +224,30 @@ def test_the_light_behind_a_herald_agrees_with_the_causes_and_the_bare_link_has_
     assert (bare.bell_shares, bare.mean_bell_shares) == (None, {})
 
 
+def test_either_of_two_noisy_squeezers_may_be_called_the_shared_source():
+    """The noise of what arrives exchanges a relay's terms; that of what leaves does not."""
+    first, second = (
+        {"statistics": "thermal", "mean_pairs": 0.1, "angle_deg": 30.0, "visibility": 0.7},
+        {"statistics": "thermal", "mean_pairs": 0.05, "angle_deg": -65.0, "visibility": 0.8,
+         "coherence": 0.6},
+    )  # fmt: skip
+    near, far, none = (
+        Fibre(length_m=x, attenuation_db_per_km=0.2) for x in (5000.0, 20_000.0, 0.0)
+    )
+    relays = [
+        {"herald": "relay", "relay": swapper(NOISY, 0.8, **local)} for local in (first, second)
+    ]
+    one = pulse_law(
+        PulsedLink(source(**first), (user(), bob(**relays[1])), (none, near), (None, far))
+    )
+    other = pulse_law(
+        PulsedLink(source(**second), (user(**relays[0]), bob()), (far, none), (near, None))
+    )
+    np.testing.assert_allclose(one.table.sum(axis=3), other.table.sum(axis=3), rtol=1e-9)
+    np.testing.assert_allclose(one.mean_state, other.mean_state, rtol=1e-9, atol=1e-15)
+    assert one.light.bell_state == other.light.bell_state == "psi-"
+
+
 def test_accepting_one_bell_state_halves_the_heralds():
     relay = amplifier(0.9)
     both = pulse_law(link(source(), user(), bob(herald="relay", relay=relay)))
