@@ -194,8 +194,8 @@ def _pauses(
         expected = link_expectation(pause.without, protocol.link, duration_s)
         if expected is None:
             continue
-        factor = now.attempt_rate_hz / expected.attempt_rate_hz
-        if factor < 1 - _ROUNDING:
+        if now.attempt_rate_hz < (1 - _ROUNDING) * expected.attempt_rate_hz:
+            factor = now.attempt_rate_hz / expected.attempt_rate_hz
             without = _yield(pause.without, protocol, expected)
             yield Item(f"links.{protocol.link}", pause.what, "time", factor, without)
 

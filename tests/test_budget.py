@@ -147,6 +147,13 @@ def test_only_what_the_link_does_takes_time(budget: Budget) -> None:
     ]  # fmt: skip
 
 
+def test_a_link_that_never_attempts_could_if_cooling_took_no_time(munich: Path) -> None:
+    hot = ["nodes.alice.trap.lifetime_s=1e-3", "nodes.alice.cooling.duration_s=10.0"]
+    found = Scenario.load(munich, hot).budget()
+    assert found.attempts.rate_hz == 0
+    assert [(i.what, i.factor) for i in found.items if i.kind == "time"] == [("cooling", 0.0)]
+
+
 def test_recalibration_costs_what_it_takes(munich: Path) -> None:
     found = Scenario.load(munich.parent / "oxford_2022.toml").budget()
     paused = item(found, "links.main", "recalibration")
