@@ -23,7 +23,7 @@ from qnetsim.physics.interference import (
 )
 from qnetsim.physics.midpoint import CAUSES as MIDPOINT_CAUSES
 from qnetsim.physics.midpoint import midpoint_click_states
-from qnetsim.physics.single_click import SingleClickAttempt, single_click_causes
+from qnetsim.physics.single_click import SecondEmission, SingleClickAttempt, single_click_causes
 from qnetsim.physics.wavepacket import Gate, PairTiming, WavePacket, pair_timing
 from qnetsim.rng import Stream
 
@@ -107,6 +107,22 @@ def _late_afterpulse(arms: Arms, station: BellStation) -> float:
     return sum(chances) / len(chances)
 
 
+def _stray_efficiencies(arms: Arms, station: BellStation) -> tuple[float, float]:
+    """Returns the chance that either node's first photon of two clicks, once it is there."""
+    detector = station.detector
+    first, second = (
+        detector.efficiency
+        * pulse_acceptance(
+            arm.node.pulse_s,
+            detector.jitter_s,
+            station.window_start_s - late_s,
+            station.window_length_s,
+        )
+        for arm, late_s in zip(arms, (0.0, station.arrival_mismatch_s), strict=True)
+    )
+    return first, second
+
+
 def _early_alone(clicks: int) -> int:
     """Returns how many detectors of a time-bin click set clicked early and not late."""
     return sum(clicks >> bit & 0b11 == 0b01 for bit in (0, 2))
@@ -139,16 +155,7 @@ class TwoPhotonOptics:
         timing = timing_of(arms, station)
         detector = station.detector
         self._efficiencies = tuple(detector.efficiency * share for share in timing.acceptances)
-        shares = (
-            pulse_acceptance(
-                node.pulse_s,
-                detector.jitter_s,
-                station.window_start_s - late_s,
-                station.window_length_s,
-            )
-            for node, late_s in zip(self._nodes, (0.0, station.arrival_mismatch_s), strict=True)
-        )
-        self._stray_efficiencies = tuple(detector.efficiency * share for share in shares)
+        self._stray_efficiencies = _stray_efficiencies(arms, station)
         self._coincident_overlap = math.prod(overlap_of(arms, station).values())
         gated = station.model_copy(update={"coincidence_s": None})
         self._overlap = math.prod(overlap_of(arms, gated).values())
@@ -243,10 +250,108 @@ class TwoPhotonOptics:
         return [(packet, share) for packet, share in law if share > 0]
 
 
-class _Attenuated:
-    """Light of which nothing is drawn on its way: a packet is the transmission it has passed."""
+class SinglePhotonOptics:
+    """One photon of either node heralds.
 
+    Nothing is drawn on the light's way: a packet is the transmissions that a node's photon and its
+    stray one have passed.
+
+    Args:
+        arms: the link's sides.
+        station: its station.
+    """
+
+    causes = (
+        "true pair",
+        "distinguishable photons",
+        "both emitted",
+        "second emission",
+        "dark count",
+    )
+    dark = 0.0, 0.0
+
+    def __init__(self, arms: Arms, station: BellStation) -> None:
+        self._nodes = [arm.node for arm in arms]
+        detector = station.detector
+        self._clicks = [
+            detector.efficiency * share for share in timing_of(arms, station).acceptances
+        ]
+        self._stray_clicks = _stray_efficiencies(arms, station)
+        self._overlap = math.prod(overlap_of(arms, station).values())
+        self._dark = dark_probability(arms, station)
+        self._station = station
+
+    def launch(self, port: int, stream: Stream) -> tuple[float, float]:
+        """Returns the light as it is sent."""
+        return 1.0, 1.0
+
+    def carry(
+        self, packet: tuple[float, float], transmission: float, stream: Stream
+    ) -> tuple[float, float]:
+        """Returns the light behind a channel."""
+        return packet[0] * transmission, packet[1] * transmission
+
+    def arriving(self, port: int, transmission: float) -> PacketLaw:
+        """Returns the light that arrives."""
+        return [((transmission, transmission), 1.0)]
+
+    def corners(self, port: int, transmission: float) -> list[PacketLaw]:
+        """Returns the light with each photon's transmission at 0 and at its best.
+
+        An event's chance is linear in each photon's transmission, or never falls as one rises.
+        """
+        ends = (0.0, transmission)
+        strays = ends if self._nodes[port].second_emission_probability else (0.0,)
+        return [[(packet, 1.0)] for packet in product(ends, strays)]
+
+    def click_states(
+        self, packets: tuple[tuple[float, float], tuple[float, float]], dead: int = 0
+    ) -> NDArray[np.complex128]:
+        """Returns the memories' states by cause and click set."""
+        (once, twice), (other_once, other_twice) = (
+            self._emissions(port, packet) for port, packet in enumerate(packets)
+        )
+        first, second = (node.bright_population or 0.0 for node in self._nodes)
+        attempt = SingleClickAttempt(
+            (first, second),
+            (once, other_once),
+            self._overlap,
+            self._dark,
+            phase_noise_rad=self._station.phase_noise_rad,
+            number_resolving=self._station.detector.number_resolving,
+            second_emissions=(twice, other_twice),
+        )
+        return np.stack(list(single_click_causes(attempt, dead).values()))
+
+    def _emissions(self, port: int, packet: tuple[float, float]) -> tuple[float, SecondEmission]:
+        """Returns what a bright memory's only photon, or its two, do."""
+        node = self._nodes[port]
+        excited = node.excitation_probability
+        twice = excited * node.second_emission_probability
+        last, stray = packet[0] * self._clicks[port], packet[1] * self._stray_clicks[port]
+        emits = (excited - twice) / (1 - twice) if twice < 1 else 0.0
+        return emits * last, SecondEmission(twice, stray, last)
+
+
+class MidpointOptics:
+    """A pair source between absorbing memories; whether it sent a pair is drawn at the memories.
+
+    Nothing is drawn on the light's way either: a packet is the transmission that it has passed.
+
+    Args:
+        arms: the link's sides.
+        station: what stands between them, the memories' detectors included.
+        source: the pair source.
+    """
+
+    causes = MIDPOINT_CAUSES
     dark = 0.0
+
+    def __init__(self, arms: Arms, station: BellStation, source: MidpointSource) -> None:
+        accepted = timing_of(arms, station).acceptances
+        self._clicks = tuple(station.detector.efficiency * share for share in accepted)
+        self._dark = dark_probability(arms, station)
+        self._source = source
 
     def launch(self, port: int, stream: Stream) -> float:
         """Returns the light as it is sent."""
@@ -266,61 +371,6 @@ class _Attenuated:
         An event's chance is linear in each transmission, or never falls as one rises.
         """
         return [[(0.0, 1.0)], [(transmission, 1.0)]]
-
-
-class SinglePhotonOptics(_Attenuated):
-    """One photon of either node heralds.
-
-    Args:
-        arms: the link's sides.
-        station: its station.
-    """
-
-    causes = ("true pair", "distinguishable photons", "both emitted", "dark count")
-
-    def __init__(self, arms: Arms, station: BellStation) -> None:
-        nodes = [arm.node for arm in arms]
-        detector = station.detector
-        acceptances = timing_of(arms, station).acceptances
-        self._bright = tuple(node.bright_population or 0.0 for node in nodes)
-        self._clicks = tuple(
-            node.excitation_probability * detector.efficiency * share
-            for node, share in zip(nodes, acceptances, strict=True)
-        )
-        self._overlap = math.prod(overlap_of(arms, station).values())
-        self._dark = dark_probability(arms, station)
-        self._station = station
-
-    def click_states(self, packets: tuple[float, float], dead: int = 0) -> NDArray[np.complex128]:
-        """Returns the memories' states by cause and click set."""
-        first, second = (t * share for t, share in zip(packets, self._clicks, strict=True))
-        attempt = SingleClickAttempt(
-            (self._bright[0], self._bright[1]),
-            (first, second),
-            self._overlap,
-            self._dark,
-            phase_noise_rad=self._station.phase_noise_rad,
-            number_resolving=self._station.detector.number_resolving,
-        )
-        return np.stack(list(single_click_causes(attempt, dead).values()))
-
-
-class MidpointOptics(_Attenuated):
-    """A pair source between absorbing memories; whether it sent a pair is drawn at the memories.
-
-    Args:
-        arms: the link's sides.
-        station: what stands between them, the memories' detectors included.
-        source: the pair source.
-    """
-
-    causes = MIDPOINT_CAUSES
-
-    def __init__(self, arms: Arms, station: BellStation, source: MidpointSource) -> None:
-        accepted = timing_of(arms, station).acceptances
-        self._clicks = tuple(station.detector.efficiency * share for share in accepted)
-        self._dark = dark_probability(arms, station)
-        self._source = source
 
     def click_states(self, packets: tuple[float, float], dead: int = 0) -> NDArray[np.float64]:
         """Returns the memories' states by cause and announcements."""

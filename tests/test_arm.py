@@ -300,10 +300,6 @@ def test_parts_whose_light_does_not_fit_are_refused_by_name(build: Any, message:
             "bright_population belongs to the number encoding, and to it alone",
         ),
         (
-            lambda: node(encoding="number", bright_population=0.1, second_emission_probability=0.1),
-            "second_emission_probability: not modelled for the number encoding",
-        ),
-        (
             lambda: qn.Fibre(length_m=1.0, attenuation_db_per_km=1.0, type="smf28_ultra"),
             "needs its attenuation once: either attenuation_db_per_km or type",
         ),

@@ -219,6 +219,4 @@ def _what_is_amiss(node: MemoryNode) -> str:
         return "bright_population belongs to the number encoding, and to it alone"
     if node.encoding == "absorbing" and node.excitation_probability < 1:
         return "excitation_probability: must be 1 for a memory that absorbs"
-    if node.encoding == "number" and node.second_emission_probability:
-        return "second_emission_probability: not modelled for the number encoding"
     return ""

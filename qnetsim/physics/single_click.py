@@ -4,12 +4,17 @@ Memory i is prepared in sqrt(1-a_i) |0> + sqrt(a_i) |1> and emits a photon if it
 sqrt(1-a_i) |0>|vacuum> + sqrt(a_i) |1>|photon>. Photon i enters port i of a 50:50 beam splitter
 with a detector behind each output: port 1 -> (D1 + D2)/sqrt(2), port 2 -> (D1 - D2)/sqrt(2).
 One click doesn't tell where its photon came from, and leaves |10> +- e^{i phi} |01>.
+
+A memory in |1> may be excited again during the pulse and emit twice. Its first photon then leaves
+at another time than all others and interferes with none, but clicks, and tells that the memory is
+in |1> wherever it goes.
 """
 
 from __future__ import annotations
 
 import cmath
 import math
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -23,11 +28,28 @@ OVER_COUNTED = 1 << len(DETECTORS)
 """The bit of a click set in which a number-resolving detector counted two or more."""
 
 PHOTON, DISTINGUISHABLE = "photon", "distinguishable"
-DOUBLE_EMISSION, DARK = "double emission", "dark"
-CAUSES: tuple[str, ...] = (PHOTON, DISTINGUISHABLE, DOUBLE_EMISSION, DARK)
+BOTH_EMITTED, SECOND_EMISSION, DARK = "both emitted", "second emission", "dark"
+CAUSES: tuple[str, ...] = (PHOTON, DISTINGUISHABLE, BOTH_EMITTED, SECOND_EMISSION, DARK)
 """What leads to a click set; see ``single_click_causes``."""
 
+Clicks = tuple[float, ...]
 Readings = tuple[tuple[float, float, float], ...]
+Photons = dict[tuple[int, int], float]
+"""Chances of so many photons in front of D1 and D2."""
+
+
+class SecondEmission(NamedTuple):
+    """What a memory in |1> does beyond emitting once.
+
+    Attributes:
+        probability: that it emits twice.
+        first: the chance that its first photon gets to the click.
+        second: the same of its second one, which is like the photon of one that emits once.
+    """
+
+    probability: float = 0.0
+    first: float = 0.0
+    second: float = 0.0
 
 
 class SingleClickAttempt(NamedTuple):
@@ -35,13 +57,15 @@ class SingleClickAttempt(NamedTuple):
 
     Attributes:
         excitations: (a1, a2), the chances that the memories are in |1>, each in [0, 1].
-        efficiencies: (e1, e2), from emission to the click, each in [0, 1].
+        efficiencies: (e1, e2), from |1> to the click of a memory that does not emit twice, each
+            in [0, 1].
         overlap: I = abs(<f1|f2>)^2 of the two wave packets, in [0, 1].
         dark_probability: pd, the chance that a detector has a dark count, in [0, 1].
         phase_rad: phi, the optical phase of photon 2 less that of photon 1 at the beam splitter
             (the phase of <f1|f2> included), in rad.
         phase_noise_rad: sigma, the standard deviation of Gaussian noise on phi, in rad.
         number_resolving: whether detectors count photons, a dark count as one, or only click.
+        second_emissions: of either memory.
     """
 
     excitations: tuple[float, float]
@@ -51,12 +75,14 @@ class SingleClickAttempt(NamedTuple):
     phase_rad: float = 0.0
     phase_noise_rad: float = 0.0
     number_resolving: bool = False
+    second_emissions: tuple[SecondEmission, SecondEmission] = (SecondEmission(), SecondEmission())
 
 
 def single_click_states(attempt: SingleClickAttempt, dead: int = 0) -> NDArray[np.complex128]:
     r"""Returns the memories' state behind each click set, not normalised.
 
-    With threshold detectors and y = 1-pd, exactly one click (of D1, sign +; of D2, sign -) leaves
+    With threshold detectors, y = 1-pd and no second emission, exactly one click (of D1, sign +; of
+    D2, sign -) leaves
 
     .. math:: \rho_{00} &= y p_d (1-a_1)(1-a_2) \\
         \rho_{10} &= y a_1 (1-a_2) [e_1/2 + (1-e_1) p_d], \quad \rho_{01} \text{ likewise} \\
@@ -98,7 +124,8 @@ def single_click_causes(
     - ``photon``: the photon of the only excited memory clicked, as if both photons were alike and
       their phase known: a pure state where there are no dark counts.
     - ``distinguishable``: the same, of known origin, without coherence.
-    - ``double emission``: both memories emitted, and a photon of theirs clicked.
+    - ``both emitted``: both memories emitted once, and a photon of theirs clicked.
+    - ``second emission``: a memory emitted twice, and a photon of either clicked.
     - ``dark``: no photon clicked; what is lit had a dark count (nothing, in the empty set). A
       photon in a dead detector does not click, but leaves its coherence behind.
 
@@ -115,37 +142,42 @@ def single_click_causes(
         One array for each of ``CAUSES``, of the shape of ``single_click_states``, which is their
         sum. Each entry is positive semidefinite.
     """
-    readings = tuple(
-        _readings(0.0 if dead >> d & 1 else attempt.dark_probability, attempt.number_resolving)
-        for d in range(len(DETECTORS))
-    )
     n_sets = OVER_COUNTED * (2 if attempt.number_resolving else 1)
-    causes = {cause: np.zeros((n_sets, 4, 4), dtype=complex) for cause in CAUSES}
-    for cause, photons in _by_photons(attempt).items():
+    parts: dict[str, list[tuple[Clicks, NDArray[np.complex128]]]] = {cause: [] for cause in CAUSES}
+    by_photons = _single_emissions(attempt) | {SECOND_EMISSION: _second_emissions(attempt)}
+    for cause, photons in by_photons.items():
         for (n1, n2), state in photons.items():
             seen = (0 if dead & 1 else n1, 0 if dead & 2 else n2)
-            _add_clicks(causes[cause if any(seen) else DARK], state, seen, readings)
+            clicks = _clicks(seen, attempt.dark_probability, dead, attempt.number_resolving)
+            parts[cause if any(seen) else DARK].append((clicks, state))
+    causes = {cause: np.zeros((n_sets, 4, 4), dtype=complex) for cause in CAUSES}
+    for cause, terms in parts.items():
+        if terms:
+            chances, states = zip(*terms, strict=True)
+            # Not a product of matrices: opposite coherences must cancel to the last digit.
+            weighted = np.array(chances)[:, :, None, None] * np.array(states)[:, None]
+            causes[cause] = weighted.sum(axis=0)
     return causes
 
 
-def _by_photons(
+def _single_emissions(
     attempt: SingleClickAttempt,
 ) -> dict[str, dict[tuple[int, int], NDArray[np.complex128]]]:
-    """For each cause, the states by the photons that reached (D1, D2)."""
-    (a1, a2), (e1, e2) = attempt.excitations, attempt.efficiencies
+    """For each cause, the states by the photons that reached (D1, D2); no memory emits twice."""
+    (q1, b1, _), (q2, b2, _) = _branches(attempt)
+    e1, e2 = attempt.efficiencies
     overlap, phi, noise = attempt.overlap, attempt.phase_rad, attempt.phase_noise_rad**2 / 2
     visibility = math.sqrt(overlap) * math.exp(-noise)
     # 1 - visibility, with the digits of a small overlap deficit or phase noise.
     blur = (1 - overlap) / (1 + math.sqrt(overlap)) - math.sqrt(overlap) * math.expm1(-noise)
 
-    from_one = np.array([0.0, (1 - a1) * a2 * e2, a1 * (1 - a2) * e1, 0.0]) / 2
+    from_one = np.array([0.0, q1 * b2 * e2, b1 * q2 * e1, 0.0]) / 2
     coherence = np.zeros((4, 4), dtype=complex)
     coherence[1, 2] = cmath.rect(math.sqrt(from_one[1]) * math.sqrt(from_one[2]), phi)
     coherence[2, 1] = coherence[1, 2].conj()
-    undetected = np.kron([1 - a1, a1 * (1 - e1)], [1 - a2, a2 * (1 - e2)])
-    pair = np.diag([0.0, 0.0, 0.0, a1 * a2])
-    alone = pair * (e1 * (1 - e2) + e2 * (1 - e1)) / 2
-    bunched = pair * (e1 * e2 * (1 + overlap) / 4)
+    undetected = np.kron([q1, b1 * (1 - e1)], [q2, b2 * (1 - e2)])
+    both = _interfering(e1, e2, overlap)
+    del both[0, 0]
 
     ports = ((1, 0), (0, 1))
     return {
@@ -154,28 +186,88 @@ def _by_photons(
             for port, sign in zip(ports, (1, -1), strict=True)
         },
         DISTINGUISHABLE: dict.fromkeys(ports, blur * np.diag(from_one)),
-        DOUBLE_EMISSION: dict.fromkeys(ports, alone)
-        | {(2, 0): bunched, (0, 2): bunched, (1, 1): pair * (e1 * e2 * (1 - overlap) / 2)},
+        BOTH_EMITTED: {n: np.diag([0, 0, 0, b1 * b2 * chance]) for n, chance in both.items()},
         DARK: {(0, 0): np.diag(undetected)},
     }
 
 
-def _add_clicks(
-    states: NDArray[np.complex128],
-    state: NDArray[np.complex128],
-    seen: tuple[int, int],
-    readings: tuple[Readings, ...],
-) -> None:
-    """Adds to the click sets' states that of the photons which the detectors see."""
-    first, second = (reads[n] for reads, n in zip(readings, seen, strict=True))
+def _second_emissions(
+    attempt: SingleClickAttempt,
+) -> dict[tuple[int, int], NDArray[np.complex128]]:
+    """The states by the photons that reached (D1, D2), where a memory at least emits twice."""
+    states: dict[tuple[int, int], NDArray[np.complex128]] = {}
+    branches = _branches(attempt)
+    for kinds in product(range(3), repeat=2):
+        weight = branches[0][kinds[0]] * branches[1][kinds[1]]
+        if _TWICE not in kinds or not weight:
+            continue
+        ways = zip(kinds, attempt.efficiencies, attempt.second_emissions, strict=True)
+        e1, e2 = ((0.0, e, twice.second)[kind] for kind, e, twice in ways)
+        photons = _interfering(e1, e2, attempt.overlap)
+        for kind, twice in zip(kinds, attempt.second_emissions, strict=True):
+            if kind == _TWICE:
+                photons = _beside(photons, twice.first)
+        memory = 2 * (kinds[0] != _NONE) + (kinds[1] != _NONE)
+        for seen, chance in photons.items():
+            state = states.setdefault(seen, np.zeros((4, 4), dtype=complex))
+            state[memory, memory] += weight * chance
+    return states
+
+
+_NONE, _ONCE, _TWICE = range(3)
+
+
+def _branches(attempt: SingleClickAttempt) -> list[tuple[float, float, float]]:
+    """Returns, for either memory, the chances that it emits no photon, one, two."""
+    return [
+        (1 - a, a * (1 - twice.probability), a * twice.probability)
+        for a, twice in zip(attempt.excitations, attempt.second_emissions, strict=True)
+    ]
+
+
+def _interfering(e1: float, e2: float, overlap: float) -> Photons:
+    """Returns where two photons go that arrive, one in each port, with these chances."""
+    alone = (e1 * (1 - e2) + e2 * (1 - e1)) / 2
+    bunched = e1 * e2 * (1 + overlap) / 4
+    return {
+        (0, 0): (1 - e1) * (1 - e2),
+        (1, 0): alone,
+        (0, 1): alone,
+        (2, 0): bunched,
+        (0, 2): bunched,
+        (1, 1): e1 * e2 * (1 - overlap) / 2,
+    }
+
+
+def _beside(photons: Photons, efficiency: float) -> Photons:
+    """Returns the same with one more photon, which interferes with none."""
+    joined: Photons = {}
+    for (n1, n2), chance in photons.items():
+        for one, two, way in (
+            (0, 0, 1 - efficiency),
+            (1, 0, efficiency / 2),
+            (0, 1, efficiency / 2),
+        ):
+            place = n1 + one, n2 + two
+            joined[place] = joined.get(place, 0.0) + chance * way
+    return joined
+
+
+@lru_cache(maxsize=4096)
+def _clicks(seen: tuple[int, int], dark: float, dead: int, resolving: bool) -> Clicks:
+    """Returns the click sets' chances, given the photons that the detectors see."""
+    first, second = (
+        _readings(0.0 if dead >> d & 1 else dark, resolving)[min(n, 2)] for d, n in enumerate(seen)
+    )
+    chances = [0.0] * OVER_COUNTED * (2 if resolving else 1)
     for r1, r2 in product(range(3), repeat=2):
         if chance := first[r1] * second[r2]:
-            lit = (r1 > 0) + 2 * (r2 > 0)
-            states[lit + OVER_COUNTED * (2 in (r1, r2))] += chance * state
+            chances[(r1 > 0) + 2 * (r2 > 0) + OVER_COUNTED * (2 in (r1, r2))] += chance
+    return tuple(chances)
 
 
 def _readings(pd: float, resolving: bool) -> Readings:
-    """Chances that a detector reads 0, 1, more than 1: one row each for 0, 1, 2 photons."""
+    """Chances that a detector reads 0, 1, more than 1: one row each for 0, 1, more photons."""
     silent = (1 - pd, pd, 0.0)
     if resolving:
         return silent, (0.0, 1 - pd, pd), (0.0, 0.0, 1.0)

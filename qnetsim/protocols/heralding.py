@@ -120,6 +120,7 @@ class HeraldedLink:
         streams = timeline.streams
         optics = optics_of(self.arms, self.spec)
         self.station = Station(self.spec, optics, streams[f"{name}.station"])
+        self._dark = optics.dark
         self.log = HeraldLog()
         self.states: list[Matrix] = []
         self._branches: dict[Hashable, tuple[int, Branch]] = {}
@@ -252,7 +253,7 @@ class HeraldedLink:
             slot = self.cycles[port].slot
             slot.excite()
             packet = fate.packets[port] if fate else self._send(port)
-            if packet:
+            if packet != self._dark:
                 flight = timing.flights[port]
                 timeline.timeout(flight).callbacks.append(self._receiver(port, packet))
                 if timeline.trace:
@@ -272,7 +273,7 @@ class HeraldedLink:
         if not self.cycles[port].slot.holds_particle:
             return optics.dark
         packet = optics.launch(port, self._emission[port])
-        if packet:
+        if packet != self._dark:
             transmission = self._transmissions[port]
             if transmission is None:
                 transmission = self.arms[port].transmission(self._timeline.now)

@@ -23,6 +23,7 @@ from qnetsim.physics.single_click import (
     CAUSES,
     DETECTORS,
     OVER_COUNTED,
+    SecondEmission,
     SingleClickAttempt,
     single_click_causes,
     single_click_states,
@@ -65,6 +66,7 @@ class Fock:
             for packet in PACKETS
         )
 
+    @cache  # noqa: B019 (two spaces, kept for the whole run)
     def station(self, efficiencies: tuple[float, float]) -> qutip.Qobj:
         unitary = self.beam_splitter
         for port, efficiency in enumerate(efficiencies):
@@ -86,28 +88,30 @@ class Fock:
             columns.append((station * ket).full()[:, 0])
         return np.array(columns).reshape(len(phases), 4, -1).transpose(0, 2, 1)
 
-    def click_operators(self, pd: float, resolving: bool, dead: int = 0) -> NDArray[np.float64]:
-        """Diagonals of the operators of the click sets."""
-        none, one = (self.counts == n for n in (0, 1))
-        silent = (1 - pd) * none
-        blind = np.array([dead & 1, dead & 2], dtype=bool)
-        silent[blind] = 1
-        if not resolving:
-            return np.array(
-                [
-                    (1 - silent[0] if c & 1 else silent[0])
-                    * (1 - silent[1] if c & 2 else silent[1])
-                    for c in range(4)
-                ]
-            )
-        single = pd * none + (1 - pd) * one
-        single[blind] = 0
-        reads = [silent, single, 1 - silent - single]
-        operators = np.zeros((8, self.counts.shape[1]))
-        for r1, r2 in product(range(3), repeat=2):
-            clicks = 1 * (r1 > 0) | 2 * (r2 > 0) | 4 * (r1 > 1 or r2 > 1)
-            operators[clicks] += reads[r1][0] * reads[r2][1]
-        return operators
+
+def click_operators(
+    counts: NDArray[np.float64], pd: float, resolving: bool, dead: int = 0
+) -> NDArray[np.float64]:
+    """Diagonals of the operators of the click sets, from the photons in front of D1 and D2."""
+    none, one = (counts == n for n in (0, 1))
+    silent = (1 - pd) * none
+    blind = np.array([dead & 1, dead & 2], dtype=bool)
+    silent[blind] = 1
+    if not resolving:
+        return np.array(
+            [
+                (1 - silent[0] if c & 1 else silent[0]) * (1 - silent[1] if c & 2 else silent[1])
+                for c in range(4)
+            ]
+        )
+    single = pd * none + (1 - pd) * one
+    single[blind] = 0
+    reads = [silent, single, 1 - silent - single]
+    operators = np.zeros((8, *counts.shape[1:]))
+    for r1, r2 in product(range(3), repeat=2):
+        clicks = 1 * (r1 > 0) | 2 * (r2 > 0) | 4 * (r1 > 1 or r2 > 1)
+        operators[clicks] += reads[r1][0] * reads[r2][1]
+    return operators
 
 
 @cache
@@ -139,8 +143,8 @@ def fock_click_states(
     attempt: SingleClickAttempt, photons: int = 2, dead: int = 0
 ) -> NDArray[np.complex128]:
     kets, weights = fock_kets(attempt, photons)
-    clicks = fock_space(photons).click_operators(
-        attempt.dark_probability, attempt.number_resolving, dead
+    clicks = click_operators(
+        fock_space(photons).counts, attempt.dark_probability, attempt.number_resolving, dead
     )
     return np.einsum("h,hfm,cf,hfn->cmn", weights, kets, clicks, kets.conj(), optimize=True)
 
@@ -176,7 +180,7 @@ def test_fock_photons_keep_their_norm():
         for ket in fock_space().arriving(attempt, np.array([0.0, attempt.phase_rad])):
             np.testing.assert_allclose(ket.conj().T @ ket, np.eye(4), rtol=0, atol=1e-14)
         for resolving in (False, True):
-            total = fock_space().click_operators(attempt.overlap, resolving).sum(axis=0)
+            total = click_operators(fock_space().counts, attempt.overlap, resolving).sum(axis=0)
             np.testing.assert_allclose(total, 1, rtol=0, atol=1e-14)
 
 
@@ -201,6 +205,72 @@ def test_beside_dead_detectors_click_states_equal_the_fock_simulation(attempt):
         np.testing.assert_allclose(states, wanted, rtol=0, atol=1e-12)
 
 
+# --- second emissions ----------------------------------------------------------------------------
+
+
+def fock_states_with_second_emissions(
+    attempt: SingleClickAttempt, dead: int = 0
+) -> NDArray[np.complex128]:
+    """As ``fock_click_states``; either memory's first photon of two has eight modes of its own."""
+    last, first = fock_space(2), fock_space(1)
+    phases, weights = noisy_phases(attempt)
+    sizes = len(phases), last.counts.shape[1], *[first.counts.shape[1]] * 2, 4
+    kets = np.zeros(sizes, dtype=complex)
+    for kinds in product(("dark", "once", "twice"), repeat=2):
+        memory = 2 * (kinds[0] != "dark") + (kinds[1] != "dark")
+        amplitude, efficiencies, strays = 1.0, [], []
+        for port, (kind, a, e, twice) in enumerate(
+            zip(kinds, *attempt[:2], attempt.second_emissions, strict=True)
+        ):
+            share = twice.probability
+            weight = {"dark": 1 - a, "once": a * (1 - share), "twice": a * share}[kind]
+            amplitude *= np.sqrt(weight)
+            efficiencies.append(twice.second if kind == "twice" else e)
+            photon = first.a["kept", port, 0].dag() * first.vacuum
+            sent = photon if kind == "twice" else first.vacuum
+            strays.append((first.station((twice.first, twice.first)) * sent).full()[:, 0])
+        light = last.arriving(attempt._replace(efficiencies=tuple(efficiencies)), phases)
+        kets[..., memory] += amplitude * np.einsum("hf,s,t->hfst", light[:, :, memory], *strays)
+    one, two, three = last.counts, first.counts, first.counts
+    counts = one[:, :, None, None] + two[:, None, :, None] + three[:, None, None, :]
+    clicks = click_operators(counts, attempt.dark_probability, attempt.number_resolving, dead)
+    kets = kets.reshape(len(phases), -1, 4)
+    clicks = clicks.reshape(len(clicks), -1)
+    return np.einsum("h,hfm,cf,hfn->cmn", weights, kets, clicks, kets.conj(), optimize=True)
+
+
+def random_second_emissions(n: int, seed: int) -> list[SingleClickAttempt]:
+    rng = np.random.default_rng(seed)
+    return [
+        attempt._replace(
+            phase_noise_rad=attempt.phase_noise_rad if k < 6 else 0.0,
+            second_emissions=tuple(SecondEmission(*rng.random(3)) for _ in range(2)),
+        )
+        for k, attempt in enumerate(random_attempts(n, seed + 1))
+    ]
+
+
+TWICE = random_second_emissions(100, seed=5)
+
+
+@pytest.mark.parametrize("attempt", TWICE)
+def test_second_emissions_equal_the_fock_simulation(attempt):
+    for dead in (0, 0b10):
+        wanted = fock_states_with_second_emissions(attempt, dead)
+        states = single_click_states(attempt, dead)
+        np.testing.assert_allclose(states, wanted, rtol=0, atol=1e-12)
+
+
+def test_memory_that_emits_twice_heralds_itself():
+    """Its light alone, all of it lost but the first photon: no coherence, and no second memory."""
+    always = SecondEmission(1.0, first=0.4, second=0.0)
+    attempt = SingleClickAttempt((0.5, 0.5), (0.9, 0.9), 1.0, 0.0)
+    attempt = attempt._replace(second_emissions=(always, SecondEmission()))
+    states = single_click_causes(attempt)["second emission"]
+    both = 0.25 * (0.2 * 0.1 + 0.6 * 0.45 + 0.2 * 0.45)
+    np.testing.assert_allclose(states[1], np.diag([0, 0, 0.05, both]), rtol=0, atol=1e-15)
+
+
 # --- causes --------------------------------------------------------------------------------------
 
 
@@ -216,14 +286,14 @@ def assert_causes_are_projections(attempt: SingleClickAttempt, dead: int) -> Non
     fock = fock_space()
     dark = fock.counts[[not dead & 1, not dead & 2]].sum(axis=0) == 0
     kets, weights = fock_kets(attempt, 2)
-    clicks = fock.click_operators(attempt.dark_probability, attempt.number_resolving, dead)
+    clicks = click_operators(fock.counts, attempt.dark_probability, attempt.number_resolving, dead)
     for photons, names in ((dark, ["dark"]), (~dark, [c for c in CAUSES if c != "dark"])):
         seen = np.einsum("h,hfm->fm", weights, abs(kets) ** 2)
         chances = (clicks * photons) @ seen
         populations = sum(causes[name] for name in names).diagonal(axis1=1, axis2=2)
         np.testing.assert_allclose(populations, chances, rtol=0, atol=1e-13)
-    assert not causes["double emission"][:, :3].any()
-    assert not causes["double emission"][:, :, :3].any()
+    assert not causes["both emitted"][:, :3].any()
+    assert not causes["both emitted"][:, :, :3].any()
     for cause in ("photon", "distinguishable"):
         assert not causes[cause][:, [0, 3]].any()
 
@@ -416,7 +486,7 @@ def test_a_photon_in_a_dead_detector_spoils_no_count():
     attempt = SingleClickAttempt((1.0, 1.0), (1.0, 1.0), 1.0, 0.1, number_resolving=True)
     causes = single_click_causes(attempt, dead=0b10)
     assert np.trace(causes["dark"][1]) == pytest.approx(0.05, abs=1e-15)
-    assert np.trace(causes["double emission"][OVER_COUNTED | 1]) == pytest.approx(0.5, abs=1e-15)
+    assert np.trace(causes["both emitted"][OVER_COUNTED | 1]) == pytest.approx(0.5, abs=1e-15)
     assert not np.trace(single_click_states(attempt)[1])
 
 
@@ -434,7 +504,15 @@ pairs = st.tuples(unit, unit)
 phases = st.floats(-10, 10)
 sets_of_detectors = st.integers(0, 3)
 attempts = st.builds(
-    SingleClickAttempt, pairs, pairs, unit, unit, phases, st.floats(0, 10), st.booleans()
+    SingleClickAttempt,
+    pairs,
+    pairs,
+    unit,
+    unit,
+    phases,
+    st.floats(0, 10),
+    st.booleans(),
+    st.tuples(*[st.builds(SecondEmission, unit, unit, unit)] * 2),
 )
 
 
@@ -473,6 +551,7 @@ def test_swapping_the_arms_swaps_the_memories(attempt):
         excitations=attempt.excitations[::-1],
         efficiencies=attempt.efficiencies[::-1],
         phase_rad=-attempt.phase_rad,
+        second_emissions=attempt.second_emissions[::-1],
     )
     states = SWAP @ single_click_states(attempt) @ SWAP
     np.testing.assert_allclose(single_click_states(swapped), states, rtol=0, atol=1e-15)

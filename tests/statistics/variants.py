@@ -181,6 +181,21 @@ def _single_photon_under_drift() -> qn.Network:
     )
 
 
+def _single_photon_emitted_twice_under_drift() -> qn.Network:
+    """Two photons of one node rather spoil a count than make it, so a loss of light can help."""
+    bright = {"encoding": "number", "bright_population": 0.9, "excitation_probability": 1.0}
+    twice = bright | {"second_emission_probability": 0.8, "pulse_s": 10e-9}
+    return network(
+        1.0,
+        alice=twice,
+        bob=twice | {"second_emission_probability": 0.5},
+        drift={"alice": (25.0, 1.3e-3), "bob": (12.0, 1e-3)},
+        station={"measurement": "single-photon", "window_start_s": -2e-9},
+        detector={"number_resolving": True, "efficiency": 1.0},
+        fibres={name: {"attenuation_db_per_km": 0.0} for name in TWICE},
+    )
+
+
 def _rotation() -> qn.Network:
     """Turned by up to 28 degrees before it is compensated."""
     return network(
@@ -290,6 +305,9 @@ VARIANTS: dict[str, Variant] = {
     ),
     "single photon": Variant(_single_photon, FEW, 0.1125, False),
     "single photon under drift": Variant(_single_photon_under_drift, 4_000, 0.1018),
+    "single photon of two under drift": Variant(
+        _single_photon_emitted_twice_under_drift, 8_000, 0.329, period_s=4.499472e-05
+    ),
     "rotation": Variant(_rotation, 6_000, 0.0698),
     "decay": Variant(_decay, FEW, 0.0698),
     "recalibration": Variant(_recalibration, FEW, 0.0698),
