@@ -42,8 +42,8 @@ class Yield(NamedTuple):
 
     Attributes:
         herald_rate_hz: heralds a second; rounds where nothing heralds.
-        fidelity: right after a herald, with the Bell state that it names; ``None`` where the users
-            hold photons, and perhaps none.
+        fidelity: right after a herald, with the Bell state that it names; ``None`` where nothing
+            heralds.
         chsh_s: S.
         qber: the error rate of the key pairs.
         key_rate_bits_per_round: asymptotic, by the protocol's bound; ``None`` without one.

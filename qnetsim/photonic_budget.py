@@ -77,7 +77,7 @@ def _yield(link: PulsedLink, protocol: PulsedDIQKD) -> Yield:
     key = figures.expected_key_rate_bits_per_round
     return Yield(
         rate_hz,
-        None,
+        figures.law.heralded_fidelity,
         figures.expected_chsh or 0.0,
         sum(qbers) / len(qbers) if qbers else 0.5,
         key,

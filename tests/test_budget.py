@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from hardware import link
 from prompt import Command, sets
 
 import qnetsim as qn
@@ -216,30 +217,8 @@ def test_an_open_window_lets_no_more_conversion_noise_in(munich: Path) -> None:
 def test_a_perfect_link_has_nothing_to_gain_but_time_and_what_optics_cannot_do(
     protocol: qn.DIQKD,
 ) -> None:
-    net = qn.Network()
-    net.add(
-        "bsm",
-        qn.BellStation(
-            detector=qn.Detector(efficiency=1.0, dark_count_rate_hz=0.0),
-            window_start_s=0.0,
-            window_length_s=1e-6,
-            photon_overlap=1.0,
-            accept=["psi+", "psi-"],
-        ),
-    )
-    for name in ("alice", "bob"):
-        readout = qn.Readout(duration_s=1e-6)
-        atom = qn.MemoryNode(
-            excitation_probability=1.0,
-            collection_efficiency=1.0,
-            photon_lifetime_s=1e-9,
-            readout=readout,
-        )
-        net.add(name, atom)
-        net.connect(name, "bsm", qn.Fibre(length_m=1.0, attenuation_db_per_km=0.0))
-        net.connect(name, "bsm", qn.ClassicalChannel(length_m=1.0))
-    net.link("main", ("alice", "bob"), "bsm")
-    found = budget_of(net, protocol, 1.0)
+    brief = {"photon_lifetime_s": 1e-9}
+    found = budget_of(link(alice=brief, bob=brief), protocol, 1.0)
     assert {i.kind for i in found.items} == {"inherent", "time"}
     assert found.present.fidelity == pytest.approx(1, abs=1e-12)
     assert found.present.chsh_s == pytest.approx(2 * math.sqrt(2), abs=1e-12)

@@ -47,6 +47,7 @@ def test_a_price_is_what_the_scenario_gains_with_that_part_perfect(
     rate_hz = figures.law.herald_probability * figures.pulse_rate_hz
     assert item.without.herald_rate_hz == pytest.approx(rate_hz, rel=1e-12)
     assert item.without.chsh_s == pytest.approx(figures.expected_chsh, rel=1e-12)
+    assert item.without.fidelity == figures.law.heralded_fidelity
     assert item.without.key_rate_bits_per_round == figures.expected_key_rate_bits_per_round
 
 
@@ -58,6 +59,7 @@ def test_the_present_yield_is_the_runs_closed_form(name: str, command: Command) 
     present = json.loads(done.out)["present"]
     figures = json.loads(command("run", path, "--json").out)
     assert present["chsh_s"] == pytest.approx(figures["expected_chsh_s"], rel=1e-12)
+    assert present["fidelity"] == figures["expected_heralded_fidelity"]
     assert present["qber"] == pytest.approx(figures["expected_qber"], rel=1e-12)
     assert present["key_rate_bits_per_s"] == figures["expected_key_rate_bits_per_s"]
 

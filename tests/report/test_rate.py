@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from hardware import NODES, link, station
 
 import qnetsim as qn
 from qnetsim.report.rate import default_lengths_m, draw_rates, rate_at, simulate_rates, stretched
@@ -11,31 +12,15 @@ from qnetsim.scenario import Scenario
 
 
 def ideal(length_m: float) -> qn.Network:
-    net = qn.Network()
-    net.add(
-        "bsm",
-        qn.BellStation(
-            detector=qn.Detector(efficiency=1.0, dark_count_rate_hz=0.0),
-            window_start_s=0.0,
-            window_length_s=1e-9,
-            photon_overlap=1.0,
-            accept=["psi+", "psi-"],
-        ),
+    brief = {"photon_lifetime_s": 1e-12, "readout": qn.Readout(duration_s=0.0)}
+    fibre = qn.Fibre(length_m=length_m / 2, attenuation_db_per_km=0.2)
+    return link(
+        station(window_length_s=1e-9),
+        brief,
+        brief,
+        fibres=dict.fromkeys(NODES, fibre),
+        arm_length_m=length_m / 2,
     )
-    for name in ("alice", "bob"):
-        net.add(
-            name,
-            qn.MemoryNode(
-                excitation_probability=1.0,
-                collection_efficiency=1.0,
-                photon_lifetime_s=1e-12,
-                readout=qn.Readout(duration_s=0.0),
-            ),
-        )
-        net.connect(name, "bsm", qn.Fibre(length_m=length_m / 2, attenuation_db_per_km=0.2))
-        net.connect(name, "bsm", qn.ClassicalChannel(length_m=length_m / 2))
-    net.link("main", ("alice", "bob"), "bsm")
-    return net
 
 
 @pytest.mark.parametrize(("km", "rate_hz"), [(50, 204.0), (100, 10.2)])
