@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,6 @@ BELL_PATTERNS: Mapping[str, tuple[int, int]] = MappingProxyType(
 """The click sets that name a Bell state: both polarisations in one port, or one in each."""
 
 Real = NDArray[np.float64]
-Clicks = TypeVar("Clicks", NDArray[np.float64], NDArray[np.complex128])
 
 _POLARISATION = (0, 1, 0, 1)
 _IDENTITY = np.eye(4)
@@ -288,7 +287,7 @@ def _with_dark_counts(
     return lit
 
 
-def blind(states: Clicks, dead: int) -> Clicks:
+def blind(states: NDArray[np.float64], dead: int) -> NDArray[np.float64]:
     """Returns the click states when the detectors in a set are dead: their clicks go unseen.
 
     Args:
