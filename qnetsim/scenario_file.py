@@ -60,6 +60,15 @@ class Head(Spec):
 
 
 _NOT_THE_LINK = {*Head.model_fields, "run"}
+_ENDS = {"duration_s", "max_rounds", "rounds_per_setting"}
+_GROW_WITH_THE_RUN = {
+    "sim_time_s",
+    "wall_time_s",
+    "attempts",
+    "heralds",
+    "heralds_missed",
+    "rounds",
+}
 
 
 class FromFile(ABC, Generic[Described]):
@@ -69,11 +78,13 @@ class FromFile(ABC, Generic[Described]):
         describes: the model of such a file, whose keys ``load`` may change.
         model: what the file says.
         changed: whether ``load`` was told to change more than its head and how it is run.
+        ends_elsewhere: whether ``load`` was told where a run ends.
     """
 
     describes: type[Described]
     model: Described
     changed: bool = False
+    ends_elsewhere: bool = False
 
     @abstractmethod
     def __init__(self, data: Mapping[str, Any], source: str = "") -> None:
@@ -93,12 +104,18 @@ class FromFile(ABC, Generic[Described]):
         return load(lambda _: cls, path, settings)
 
     def published(self) -> dict[str, Published]:
-        """Returns the published figures by the keys of the JSON output; none of a changed link."""
+        """Returns the published figures by the keys of the JSON output.
+
+        A changed link has none; a run that ends elsewhere has none that grows with it.
+        """
         if self.changed:
             return {}
+        left_out = _GROW_WITH_THE_RUN if self.ends_elsewhere else set()
         correlators = self.model.published_correlators.items()
         named = self.model.published | {f"correlators.{k}": v for k, v in correlators}
-        return {k: Published(v.value, v.stderr, v.source) for k, v in named.items()}
+        return {
+            k: Published(v.value, v.stderr, v.source) for k, v in named.items() if k not in left_out
+        }
 
 
 Loaded = TypeVar("Loaded", bound=FromFile[Any])
@@ -128,7 +145,11 @@ def load(
         faults += error.faults
     if faults:
         raise InvalidInputError(faults, str(path))
-    scenario.changed = any(_tables(text)[0] not in _NOT_THE_LINK for text in settings)
+    paths = [_tables(text) for text in settings]
+    scenario.changed = any(path[0] not in _NOT_THE_LINK for path in paths)
+    scenario.ends_elsewhere = any(
+        path[0] == "run" and (len(path) == 1 or path[1] in _ENDS) for path in paths
+    )
     return scenario
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qnetsim import InvalidInputError, Result, Scenario
+from qnetsim import InvalidInputError, Result, Scenario, load_scenario
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -74,6 +74,35 @@ def test_published_figures_come_with_the_result(munich: Path) -> None:
     assert result.published["chsh_s"].value == 2.578
     assert result.published["correlators.20"].stderr == 0.041
     assert result.published["duty_cycle"].stderr is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "left_out"),
+    [
+        ("run.duration_s=20000", True),
+        ("run.max_rounds=100", True),
+        ("run={duration_s=20000.0}", True),
+        ("run.resolution=herald", False),
+        ("title=Munich", False),
+    ],
+)
+def test_published_figures_that_grow_with_the_run_stand_beside_the_files_own_run_only(
+    munich: Path, setting: str, left_out: bool
+) -> None:
+    every, kept = Scenario.load(munich).published(), Scenario.load(munich, [setting]).published()
+    assert {"herald_rate_hz", "published_formula_fidelity", "correlators.20"} < set(kept)
+    grow = {"sim_time_s", "heralds"}
+    assert grow < set(every)
+    assert set(every) - set(kept) == (grow if left_out else set())
+
+
+def test_rounds_for_each_setting_of_pulses_are_an_end_too(munich: Path) -> None:
+    figures = [f"{key}={{value=1.0, source='abstract'}}" for key in ("rounds", "attempts", "qber")]
+    settings = [f"published={{{', '.join(figures)}}}"]
+    ustc = munich.parent / "ustc_2022.toml"
+    assert set(load_scenario(ustc, settings).published()) == {"rounds", "attempts", "qber"}
+    settings.append("run.rounds_per_setting=1000")
+    assert set(load_scenario(ustc, settings).published()) == {"qber"}
 
 
 def test_publications_are_optional(data: dict[str, Any]) -> None:
