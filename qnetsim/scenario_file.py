@@ -206,12 +206,15 @@ def _parsed(text: str) -> Any:
     """Returns a TOML value, or the text itself where it is none.
 
     Raises:
-        ValueError: it is a number, but TOML writes it otherwise.
+        ValueError: it is a number, but TOML writes it otherwise; or more than a value.
     """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         if _NUMBER.fullmatch(text):
             number = float(text) if set(text) & set(".eE") else int(text)
             raise ValueError(f"is no number in TOML: write {number!r}") from None
         return text
+    if len(read) > 1:
+        raise ValueError("must be a single value: give each parameter its own --set")
+    return read["value"]

@@ -420,6 +420,7 @@ def value_at(path: Path, place: str, *settings: str) -> Any:
         ('stations.bsm.accept=["psi+", "psi-"]', ["psi+", "psi-"]),
         ("protocol.parties.0.angles_deg.1=3", 3.0),
         ("protocol.parties.1.angles_deg=[1, 2, 3, 4]", [1, 2, 3, 4]),
+        ("protocol.parties.1.angles_deg=[1,\n2]", [1, 2]),
         ("protocol.key_pairs.0.0=1", 1),
         ("protocol.parties.0.node=alice", "alice"),
         ("nodes.alice.readout.delay_s=1e-6", 1e-6),  # optional and absent
@@ -489,6 +490,14 @@ def test_a_later_setting_wins(munich: Path) -> None:
         (f"nodes.alice.t2_s={'9' * 5000}", "nodes.alice.t2_s = '99999"),
         (f"nodes.alice.t2_s=0x{'f' * 5000}", "nodes.alice.t2_s = (too long to show): must be a"),
         (f"nodes.alice.t2_s={'[' * 9999}", "nodes.alice.t2_s = '[[[["),
+        (
+            'nodes.alice.t2_s=1\nname="x"',
+            r"""--set nodes.alice.t2_s = 1\nname="x": must be a single value: give each """,
+        ),
+        (
+            "nodes.alice.t2_s=1\n[nodes.bob]\nt2_s=2",
+            r"--set nodes.alice.t2_s = 1\n[nodes.bob]\nt2_s=2: must be a single value: give each ",
+        ),
         ("nodes.alice=3", "nodes.alice = 3: must be a table"),
         ("nodes=3", "nodes = 3: must be a table"),
     ],
