@@ -3,11 +3,23 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hardware import NODES, link, station
+from scipy.linalg import expm
+from scipy.stats import chi2
 
 import qnetsim as qn
-from qnetsim.report.rate import default_lengths_m, draw_rates, rate_at, simulate_rates, stretched
+from qnetsim.nodes.memory import Cooling, Trap
+from qnetsim.report import rate
+from qnetsim.report.rate import (
+    default_lengths_m,
+    draw_rates,
+    rate_at,
+    reload_variance,
+    simulate_rates,
+    stretched,
+)
 from qnetsim.scenario import Scenario
 
 
@@ -67,6 +79,54 @@ def test_simulated_points_agree_with_the_closed_form(
         expected = rate_at(small_network, "main", point.length_m, 1.0).herald_rate_hz
         # 5.2 standard errors on three points: a false alarm below 1e-6.
         assert abs(point.herald_rate_hz - expected) < 5.2 * point.stderr_hz
+
+
+@pytest.mark.parametrize("duration_s", [0.3, 4.0, 300.0])
+def test_the_scatter_of_reloads_is_that_of_a_markov_chain(duration_s: float) -> None:
+    traps = [Trap(loading_mean_s=0.72, lifetime_s=1.0), Trap(loading_mean_s=0.4, lifetime_s=9.0)]
+    chains = [np.array([[-1 / t.lifetime_s, 1 / t.lifetime_s],
+                        [1 / t.loading_mean_s, -1 / t.loading_mean_s]]) for t in traps]  # fmt: skip
+    both = np.kron(chains[0], np.eye(2)) + np.kron(np.eye(2), chains[1])
+    there = expm(1e4 * both)[0, 0]
+    # Simpson's rule over the time between two instants, which lie t apart with density 2 (T - t).
+    times, step = np.linspace(0, duration_s, 4001, retstep=True)
+    weights = np.array([1, *[4, 2] * 1999, 4, 1]) * step / 3
+    jump, presence, covariance = expm(step * both), np.array([1.0, 0, 0, 0]), []
+    for _ in times:
+        covariance.append(there * presence[0] - there**2)
+        presence = presence @ jump
+    variance = 2 / duration_s**2 * (weights * (duration_s - times)) @ covariance
+    assert reload_variance(traps, duration_s) == pytest.approx(variance / there**2, rel=1e-5)
+
+
+def test_a_trap_that_never_reloads_adds_no_scatter() -> None:
+    lasting, instant = Trap(loading_mean_s=1.0), Trap(loading_mean_s=0.0, lifetime_s=1.0)
+    assert reload_variance([None, lasting, instant], 10.0) == 0
+    slow = Trap(loading_mean_s=1e9, lifetime_s=1e9)
+    assert reload_variance([slow, None], 1e-3) == 1.0
+
+
+def test_errors_hold_where_a_point_sees_few_reloads(
+    protocol: qn.DIQKD, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate, "_MOST_HERALDS", 1500)
+    cooled = {
+        "cooling": Cooling(duration_s=1e-6, every_attempts=10),
+        "collection_efficiency": 0.1,
+    }
+    seldom = link(
+        None,
+        {**cooled, "trap": Trap(loading_mean_s=0.09, lifetime_s=0.12)},
+        {**cooled, "trap": Trap(loading_mean_s=0.02, lifetime_s=1.0)},
+    )
+    points = simulate_rates(seldom, protocol, [100.0] * 40, seed=4, heralds=400)
+    expected = rate_at(seldom, "main", 100.0, 1.0).herald_rate_hz
+    assert expected is not None
+    assert rate._long_enough_s(seldom, "main", 400) < 5 * 0.21, "few reloads at each point"
+    deviations = [(p.herald_rate_hz - expected) / p.stderr_hz for p in points]
+    total = math.fsum(d**2 for d in deviations)
+    # Two-sided, 5e-7 on either side.
+    assert chi2.ppf(5e-7, len(points)) < total < chi2.isf(5e-7, len(points))
 
 
 def test_an_interrupted_series_keeps_the_points_it_has(
