@@ -24,6 +24,12 @@ def test_links_in_the_docs_lead_somewhere(root: Path) -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_scenarios_in_the_readme_are_those_that_there_are(root: Path) -> None:
+    rows = [r for r in (root / "README.md").read_text().splitlines() if r.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+\.toml)`", row)}
+    assert named == {path.name for path in (root / "scenarios").glob("*.toml")}
+
+
 def test_the_trace_in_the_readme_shows_attempts_and_heralds(
     root: Path, tmp_path: Path, command: Command
 ) -> None:
