@@ -68,8 +68,7 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
     Pure dephasing of the emitters at rates gamma* costs, for photons that decay at the mean rate
     G, the factor G/(G + sum of gamma*): the average of e^{-\gamma |t-t'|} over the two emission
     times of photons that meet. Time bins pay it twice, since early and late excitations dephase on
-    their own; so does I where one photon heralds, whose coherence, its root, loses e^{-\gamma t}
-    since the pulse. It is that of all photons of one colour; a time window would raise it, and a
+    their own. It is that of all photons of one colour; a time window would raise it, and a
     detuning too, so that the product is a lower bound then. Photons of a source in the middle do
     not meet.
     """
@@ -77,7 +76,7 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
         return {}
     nodes = [arm.node for arm in arms]
     mean_rate = sum(1 / node.wave_packet_s for node in nodes) / 2
-    power = 1 if station.measurement == "polarisation" else 2
+    power = 2 if station.measurement == "time-bin" else 1
     dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
     return {
         "modes": station.photon_overlap,
@@ -121,6 +120,15 @@ def _stray_efficiencies(arms: Arms, station: BellStation) -> tuple[float, float]
         for arm, late_s in zip(arms, (0.0, station.arrival_mismatch_s), strict=True)
     )
     return first, second
+
+
+def _phase_noise_rad(station: BellStation, dephasing: float) -> float:
+    """Returns the phase noise where one photon heralds, that of the emitters included.
+
+    The coherence that it leaves loses e^{-gamma t} since the pulse: the factor by which dephasing
+    lowers I, of which the root of I holds only the root.
+    """
+    return math.sqrt(station.phase_noise_rad**2 - math.log(dephasing))
 
 
 def _early_alone(clicks: int) -> int:
@@ -277,7 +285,9 @@ class SinglePhotonOptics:
             detector.efficiency * share for share in timing_of(arms, station).acceptances
         ]
         self._stray_clicks = _stray_efficiencies(arms, station)
-        self._overlap = math.prod(overlap_of(arms, station).values())
+        factors = overlap_of(arms, station)
+        self._overlap = math.prod(factors.values())
+        self._phase_noise_rad = _phase_noise_rad(station, factors["optical dephasing"])
         self._dark = dark_probability(arms, station)
         self._station = station
 
@@ -317,7 +327,7 @@ class SinglePhotonOptics:
             (once, other_once),
             self._overlap,
             self._dark,
-            phase_noise_rad=self._station.phase_noise_rad,
+            phase_noise_rad=self._phase_noise_rad,
             number_resolving=self._station.detector.number_resolving,
             second_emissions=(twice, other_twice),
         )

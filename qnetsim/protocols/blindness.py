@@ -71,35 +71,43 @@ def is_tractable(detectors: int, remembered: int) -> bool:
     return math.pow(remembered + 1, detectors) <= _MOST_STATES
 
 
-def blind_shares(
-    sessions: Sessions, dead_time_ps: int, detectors: Iterable[int], law: ClickLaw
-) -> dict[int, float]:
-    """Returns the share of a session's attempts in which each set of detectors is blind.
+class BlindAttempts(NamedTuple):
+    """What blind detectors make of the attempts of a session in the steady state.
 
-    It is a mean over sessions in their steady state, so that the mean chance of a herald in an
-    attempt is that of the sets, weighted with their shares. A session that follows a herald
-    begins with what is still blind then; one that follows a loss begins with all seeing. A click's
-    dead time is counted in whole attempts behind each pause that it outlasts.
+    Attributes:
+        shares: the share of the attempts in which each set of detectors is blind; they sum to 1.
+        herald_chances: the chance of a herald in the first, second, ... attempt of a burst that
+            comes so far; the last one holds for all later ones. Without bursts it is the mean.
+    """
+
+    shares: dict[int, float]
+    herald_chances: list[float]
+
+
+def blind_attempts(
+    sessions: Sessions, dead_time_ps: int, detectors: Iterable[int], law: ClickLaw
+) -> BlindAttempts:
+    """Returns how blind the detectors are in a session's attempts.
+
+    A session that follows a herald begins with what is still blind then; one that follows a loss
+    begins with all seeing. A click's dead time is counted in whole attempts behind each pause that
+    it outlasts.
 
     Args:
         sessions: how they end.
         dead_time_ps: of the detectors, from the opening of the window of a click, in ps.
         detectors: the click set of each detector.
         law: what an attempt does.
-
-    Returns:
-        Shares by the click set of blind detectors; they sum to 1.
     """
     chain = _Chain(sessions, dead_time_ps, tuple(detectors), law)
     start = chain.all_see
-    attempts = chain.session_sum(start)
     for _ in range(_MOST_SESSIONS):
-        following = chain.next_start(attempts)
+        bursts = chain.bursts(start)
+        following = chain.next_start(chain.attempts(bursts))
         if np.abs(following - start).sum() < _CONVERGED:
             break
         start = following
-        attempts = chain.session_sum(start)
-    return chain.shares(attempts)
+    return BlindAttempts(chain.shares(chain.attempts(bursts)), chain.herald_chances(bursts))
 
 
 class _Chain:
@@ -124,10 +132,30 @@ class _Chain:
         self.all_see = np.zeros(self._left.shape[1])
         self.all_see[0] = 1.0
 
-    def session_sum(self, start: Vector) -> Vector:
-        """Returns how many attempts of a session find each state, on average."""
-        step = self._cycle if self._timing.burst else self._attempt
-        return _series(start, step, _MOST_ATTEMPTS)[0]
+    def bursts(self, start: Vector) -> Vector:
+        """Returns how many bursts of a session begin in each state, on average."""
+        return _series(start, self._cycle, _MOST_ATTEMPTS)[0] if self._timing.burst else start
+
+    def attempts(self, bursts: Vector) -> Vector:
+        """Returns how many attempts of these bursts find each state."""
+        return _series(bursts, self._attempt, self._timing.burst or _MOST_ATTEMPTS)[0]
+
+    def herald_chances(self, bursts: Vector) -> list[float]:
+        """Returns the chance of a herald in the first, second, ... attempt of these bursts."""
+        if not self._timing.burst:
+            attempts = self.attempts(bursts)
+            return [float(attempts @ self._herald_chances / attempts.sum())]
+        chances, before = [], bursts / bursts.sum()
+        for _ in range(self._timing.burst):
+            chances.append(float(before @ self._herald_chances))
+            _, after, _ = self._attempt(before)
+            if not after.sum():
+                break
+            after /= after.sum()
+            if np.abs(after - before).sum() < _CONVERGED:
+                break
+            before = after
+        return chances
 
     def next_start(self, attempts: Vector) -> Vector:
         """Returns the distribution at the start of the session that follows a session's sum."""
@@ -151,7 +179,7 @@ class _Chain:
         attempts, after = _series(before, self._attempt, self._timing.burst)
         heralded, weight = float(attempts @ self._herald_chances), float(attempts.sum())
         lost = heralded + self._lost * (weight - heralded) + self._lost_cooling * float(after.sum())
-        return attempts, (1 - self._lost_cooling) * self._moved(after, self._behind_cooling), lost
+        return before, (1 - self._lost_cooling) * self._moved(after, self._behind_cooling), lost
 
     def _transitions(
         self, detectors: tuple[int, ...], law: ClickLaw, *, heralding: bool

@@ -151,7 +151,10 @@ class _ClosedForm:
             [self.attempt.herald_chances(there).sum(axis=1) for there in present]
         )
         chances = by_cause.sum(axis=1)
-        renewal = session_renewal(self.timing, self._slots, chances)
+        in_burst = self.attempt.in_burst(present[0])
+        by_attempt = np.tile(chances, (len(in_burst), 1))
+        by_attempt[:, 0] = in_burst
+        renewal = session_renewal(self.timing, self._slots, by_attempt)
         weights = renewal.with_particles
         states = np.sum(
             [

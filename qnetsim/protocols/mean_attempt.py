@@ -13,9 +13,10 @@ from qnetsim import units
 from qnetsim.nodes.station import Station
 from qnetsim.physics.states import Matrix
 from qnetsim.protocols.blindness import (
+    BlindAttempts,
     ClickLaw,
     Sessions,
-    blind_shares,
+    blind_attempts,
     is_tractable,
     remembered_attempts,
 )
@@ -41,7 +42,7 @@ class MeanAttempt:
         self._heralds = sorted(station.spec.heralds)
         self._dead_time_ps = units.to_ps(station.spec.detector.dead_time_s)
         self.remembers = self._dead_time_ps > sessions.timing.period
-        self._shares: dict[Transmissions, dict[int, float]] = {}
+        self._blind_attempts: dict[Transmissions, BlindAttempts] = {}
 
     @property
     def is_tractable(self) -> bool:
@@ -80,6 +81,18 @@ class MeanAttempt:
         )
         return mean
 
+    def in_burst(self, transmissions: Transmissions) -> list[float]:
+        """Returns the chance of a herald in the first, second, ... attempt of a burst.
+
+        The last one holds for all later ones; both nodes hear of these heralds.
+
+        Args:
+            transmissions: of either channel; 0 where no particle emits.
+        """
+        if self.remembers:
+            return self._blind_in(transmissions).herald_chances
+        return [self._heard * float(self.herald_chances(transmissions).sum())]
+
     def _laws(self, transmissions: Transmissions) -> Iterator[tuple[Any, float]]:
         """Yields what can reach the station, with its chance."""
         first, second = (
@@ -102,13 +115,14 @@ class MeanAttempt:
 
     def _blind(self, transmissions: Transmissions) -> dict[int, float]:
         """Returns the share of attempts in which each set of detectors is blind."""
-        if not self.remembers:
-            return {0: 1.0}
-        if transmissions not in self._shares:
+        return self._blind_in(transmissions).shares if self.remembers else {0: 1.0}
+
+    def _blind_in(self, transmissions: Transmissions) -> BlindAttempts:
+        if transmissions not in self._blind_attempts:
             sets = map(sum, product(*((0, lit) for lit in self._detectors)))
             chances = {blind: self._chances(transmissions, blind).sum(axis=0) for blind in sets}
             law = ClickLaw(chances, frozenset(self._heralds), self._heard)
-            self._shares[transmissions] = blind_shares(
+            self._blind_attempts[transmissions] = blind_attempts(
                 self._sessions, self._dead_time_ps, self._detectors, law
             )
-        return self._shares[transmissions]
+        return self._blind_attempts[transmissions]

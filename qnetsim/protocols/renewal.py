@@ -21,6 +21,7 @@ _INSTANT_PER_S = 1e15
 
 Vector = NDArray[np.float64]
 
+_THERE = ((True, True), (True, False), (False, True), (False, False))
 _BOTH: Vector = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -67,7 +68,7 @@ class _Cycle(NamedTuple):
     """Averages over one cooling cycle that starts with both particles there, in s.
 
     Attributes:
-        herald: chance of a herald.
+        heralds: (4,), chance of a herald while the particles there are these.
         attempts: (4,), mean number of attempts while the particles there are both, the first's,
             the second's, none.
         herald_s: mean time from the check to the herald's decision, zero where there is none.
@@ -75,7 +76,7 @@ class _Cycle(NamedTuple):
             both, the first's, the second's, none.
     """
 
-    herald: float
+    heralds: Vector
     attempts: Vector
     herald_s: float
     survivors: Vector
@@ -89,17 +90,18 @@ def session_renewal(
     Args:
         timing: the link's clockwork.
         slots: the slots' rates.
-        herald_chances: (4,), chance of a herald in an attempt while the particles there are
-            both, the first's, the second's, none.
+        herald_chances: (n, 4), chance of a herald in the first n attempts of a burst while the
+            particles there are both, the first's, the second's, none; the last row holds for all
+            later ones.
     """
     go_s = _go_s(slots)
     period_s = to_seconds(timing.period)
     decision_s = to_seconds(timing.decision)
-    after_herald = _gap_after_round(slots)
     if not timing.burst:
-        if not herald_chances[0]:
+        if not herald_chances[0, 0]:
             return Renewal(0.0, 1.0, period_s, period_s, 0.0, _BOTH)
-        attempts = 1 / herald_chances[0]
+        attempts = 1 / herald_chances[0, 0]
+        after_herald = _gap_after_round(slots)
         attempting = (attempts - 1) * period_s + decision_s
         length_s = go_s + attempting + after_herald
         return Renewal(1.0, attempts, attempting, length_s, after_herald, attempts * _BOTH)
@@ -108,17 +110,19 @@ def session_renewal(
     burst_s = cycle_s - cooling_s
     first_check = _survivors(slots, [go_s + cooling_s] * 2)[0]
     cycle = _cycle(timing, slots, herald_chances)
-    exits = cycle.herald + cycle.survivors[1:].sum()
+    herald = float(cycle.heralds.sum())
+    exits = herald + cycle.survivors[1:].sum()
     if not exits:
         return Renewal(0.0, float(cycle.attempts.sum()), burst_s, cycle_s, 0.0, cycle.attempts)
     cycles = first_check[0] / exits
     lost = first_check + cycles * cycle.survivors
-    gap = cycles * cycle.herald * after_herald
+    gaps = [_gap_after_round(slots, there) for there in _THERE]
+    gap = cycles * float(cycle.heralds @ gaps)
     gap += float(np.dot(lost[1:], _gaps_after_loss(slots)[1:]))
-    quiet = 1 - cycle.herald
+    quiet = 1 - herald
     session_s = go_s + cooling_s + cycles * (cycle.herald_s + quiet * cycle_s)
     return Renewal(
-        cycles * cycle.herald,
+        cycles * herald,
         cycles * float(cycle.attempts.sum()),
         cycles * (cycle.herald_s + quiet * burst_s),
         session_s + gap,
@@ -130,13 +134,14 @@ def session_renewal(
 def working_share(timing: Timing, slots: tuple[SlotRates, SlotRates], renewal: Renewal) -> float:
     r"""Returns the share of time that recalibrations leave to the sessions.
 
-    A recalibration is due t after the last and waits w for the cycle or the gap at hand. Then
-    particles are lost and loaded again, and a session that it broke off begins anew, which takes
-    r. Sessions are memoryless, so they go on as if nothing had happened:
+    A recalibration of length c is due t after the last, and waits w for the cycle or the gap at
+    hand. Behind it particles that were lost meanwhile load again, in a time g with an exponential
+    law, and a session that it broke off begins anew, in a time r. Sessions are memoryless, so they
+    go on as if nothing had happened:
 
-    .. math:: \frac{t + w - r}{t + w + c}
+    .. math:: \frac{t + w - r - \langle\min(g, t)\rangle}{t + w + c + \langle\max(g - t, 0)\rangle}
 
-    with c the recalibration's length; w and r as means.
+    with w and r as means. Approximate where t is no more than a few gaps.
 
     Args:
         timing: the link's clockwork.
@@ -146,12 +151,14 @@ def working_share(timing: Timing, slots: tuple[SlotRates, SlotRates], renewal: R
     if not timing.calibration:
         return 1.0
     calibration_s, due_s = to_seconds(timing.calibration), to_seconds(timing.calibrate_every)
+    survivors = _survivors(slots, [calibration_s] * 2)[0][1:]
+    loading_s = _gaps_after_loss(slots)[1:]
+    late_s = float(survivors @ (loading_s * np.exp(-due_s / loading_s)))
+    again_s = float(survivors @ loading_s) - late_s
     between = renewal.gap_s / renewal.length_s
     wait_s = (1 - between) * to_seconds(timing.cycle or timing.period) / 2 + between * renewal.gap_s
-    survivors = _survivors(slots, [calibration_s] * 2)[0]
-    again_s = float(survivors[1:] @ _gaps_after_loss(slots)[1:])
     again_s += (1 - between) * (_go_s(slots) + to_seconds(timing.cooling))
-    return max(0.0, due_s + wait_s - again_s) / (due_s + wait_s + calibration_s)
+    return max(0.0, due_s + wait_s - again_s) / (due_s + wait_s + calibration_s + late_s)
 
 
 def pause_after_herald_s(timing: Timing, slots: tuple[SlotRates, SlotRates]) -> float:
@@ -183,26 +190,43 @@ def _survivors(slots: tuple[SlotRates, SlotRates], times_s: list[float]) -> NDAr
 
 
 def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: Vector) -> _Cycle:
-    """Sums over the attempts of a burst; a matrix power does it in log(n) steps."""
-    burst = timing.burst
-    start = _survivors(slots, [to_seconds(emission) for emission in timing.emissions])[0]
-    step = np.diag(1 - herald_chances) @ _survivors(slots, [to_seconds(timing.period)] * 2)
-    # (v, sum of v, sum of sums) -> one attempt later; v holds the chances before an attempt.
-    zero, one = np.zeros((4, 4)), np.eye(4)
-    advance = np.block([[step, one, one], [zero, one, one], [zero, zero, one]])
-    after = np.concatenate([start, np.zeros(8)]) @ np.linalg.matrix_power(advance, burst - 1)
-    last, total, sums = after[:4], after[4:8], after[8:]
-    total = total + last
-    sums = sums + total
-    herald = float(total @ herald_chances)
-    mean_index = float((burst * total - sums) @ herald_chances)
+    """Sums over the attempts of a burst; from the last row on a matrix power does it in log(n)."""
+    period_s = to_seconds(timing.period)
+    survive = _survivors(slots, [period_s] * 2)
+    before = _survivors(slots, [to_seconds(emission) for emission in timing.emissions])[0]
+    attempts, heralds, index_sum = np.zeros(4), np.zeros(4), 0.0
+    first = herald_chances[: timing.burst]
+    for index, chances in enumerate(first[:-1]):
+        attempts += before
+        heralds += before * chances
+        index_sum += index * float(before @ chances)
+        before = (before * (1 - chances)) @ survive
+    begun, chances = len(first) - 1, first[-1]
+    left = timing.burst - begun
+    last, total, sums = _power_sums(before, np.diag(1 - chances) @ survive, left)
+    index_sum += float(((begun + left) * total - sums) @ chances)
+    heralds += total * chances
     to_check = [to_seconds(timing.period + timing.cooling - e) for e in timing.emissions]
     return _Cycle(
-        herald,
-        total,
-        mean_index * to_seconds(timing.period) + herald * to_seconds(timing.decision),
-        (last * (1 - herald_chances)) @ _survivors(slots, to_check),
+        heralds,
+        attempts + total,
+        index_sum * period_s + float(heralds.sum()) * to_seconds(timing.decision),
+        (last * (1 - chances)) @ _survivors(slots, to_check),
     )
+
+
+def _power_sums(start: Vector, step: Vector, count: int) -> tuple[Vector, Vector, Vector]:
+    """Returns the last of so many vectors v, v step, v step^2, ..., their sum, and the sum of sums.
+
+    The sum of sums weighs the first vector with the count and the last one with 1.
+    """
+    # (v, sum of v, sum of sums) -> one step later.
+    zero, one = np.zeros((4, 4)), np.eye(4)
+    advance = np.block([[step, one, one], [zero, one, one], [zero, zero, one]])
+    after = np.concatenate([start, np.zeros(8)]) @ np.linalg.matrix_power(advance, count - 1)
+    last, total, sums = after[:4], after[4:8], after[8:]
+    total = total + last
+    return last, total, sums + total
 
 
 def _gaps_after_loss(slots: tuple[SlotRates, SlotRates]) -> Vector:
@@ -219,16 +243,26 @@ def _gaps_after_loss(slots: tuple[SlotRates, SlotRates]) -> Vector:
     return np.concatenate([[0.0], waits]) + max(slot.latency_s for slot in slots)
 
 
-def _gap_after_round(slots: tuple[SlotRates, SlotRates]) -> float:
-    """Returns the mean time from a herald's decision until both particles are announced."""
+def _gap_after_round(
+    slots: tuple[SlotRates, SlotRates], there: tuple[bool, bool] = (True, True)
+) -> float:
+    """Returns the mean time from a herald's decision until both particles are announced.
+
+    Args:
+        slots: the slots' rates.
+        there: whether either particle was there to make the herald.
+    """
     if all(_instant(slot) for slot in slots):
         return max(slot.round_s + slot.latency_s for slot in slots)
-    early, late = sorted(slots, key=lambda slot: slot.round_s)
-    here = _there_after_round(early)
+    (early, one), (late, other) = sorted(
+        zip(slots, there, strict=True), key=lambda pair: pair[0].round_s
+    )
     rate = min(early.loading_per_s, _INSTANT_PER_S) + early.loss_per_s
     balance = min(early.loading_per_s, _INSTANT_PER_S) / rate
-    here = balance + (here - balance) * math.exp(-rate * (late.round_s - early.round_s))
-    chances = np.kron([here, 1 - here], [_there_after_round(late), 1 - _there_after_round(late)])
+    decay = math.exp(-rate * (late.round_s - early.round_s))
+    here = balance + (_there_after_round(early, one) - balance) * decay
+    beside = _there_after_round(late, other)
+    chances = np.kron([here, 1 - here], [beside, 1 - beside])
     return late.round_s + float(chances @ _gaps_after_loss((early, late)))
 
 
@@ -237,6 +271,6 @@ def _instant(slot: SlotRates) -> bool:
     return not (reloads and math.isfinite(slot.loading_per_s))
 
 
-def _there_after_round(slot: SlotRates) -> float:
+def _there_after_round(slot: SlotRates, there: bool) -> float:
     """Returns the chance that a particle is there once the round is over."""
-    return math.exp(-slot.loss_per_s * slot.round_s) if slot.keeps_particle else 0.0
+    return math.exp(-slot.loss_per_s * slot.round_s) if slot.keeps_particle and there else 0.0

@@ -9,7 +9,7 @@ import pytest
 from qnetsim.protocols.blindness import (
     ClickLaw,
     Sessions,
-    blind_shares,
+    blind_attempts,
     is_tractable,
     remembered_attempts,
 )
@@ -95,7 +95,7 @@ def test_shares_of_blind_detectors_are_those_of_attempts_played_in_time(
 ):
     sessions = Sessions(clockwork, loss_per_s, pause_s)
     law = ClickLaw(LAW, HERALDS, heard)
-    shares = blind_shares(sessions, DEAD_TIME, DETECTORS, law)
+    shares = blind_attempts(sessions, DEAD_TIME, DETECTORS, law).shares
     mean, error = played_shares(sessions, heard, 200_000, seed=11)
     assert math.fsum(shares.values()) == pytest.approx(1, abs=1e-12)
     for blind in range(8):
@@ -106,7 +106,7 @@ def test_one_detector_is_blind_for_the_share_of_a_renewal_process():
     remembered, chance = remembered_attempts(timing(), 40 * PERIOD), 1e-3
     assert remembered == 39
     law = ClickLaw({0: [1 - chance, chance], 1: [1.0, 0.0]}, frozenset())
-    shares = blind_shares(Sessions(timing(), 0.0, 1.0), 40 * PERIOD, (1,), law)
+    shares = blind_attempts(Sessions(timing(), 0.0, 1.0), 40 * PERIOD, (1,), law).shares
     blind = remembered * chance / (1 + remembered * chance)
     assert shares[1] == pytest.approx(blind, rel=1e-9)
 
@@ -114,7 +114,7 @@ def test_one_detector_is_blind_for_the_share_of_a_renewal_process():
 def test_rare_heralds_leave_the_shares_of_endless_sessions():
     chance = 1e-9
     law = ClickLaw({0: [0.9, 0.1 - chance, chance], 1: [1.0, 0.0, 0.0]}, frozenset({2}))
-    shares = blind_shares(Sessions(timing(), 0.0, 1.0), 3 * PERIOD, (1,), law)
+    shares = blind_attempts(Sessions(timing(), 0.0, 1.0), 3 * PERIOD, (1,), law).shares
     assert shares[1] == pytest.approx(0.2 / 1.2, rel=1e-6)
 
 

@@ -96,7 +96,7 @@ def test_rate_and_duty_agree_with_playing_every_attempt(shutter_s: float) -> Non
         SlotRates(1.1, 0.6, 0.05 + shutter_s, 1e-4, False),
     )
     chances = [0.01, 0.002, 0.003, 0.001]
-    renewal = session_renewal(timing, slots, np.array(chances))
+    renewal = session_renewal(timing, slots, np.array([chances]))
     link = PlayedLink(timing, slots, chances, seed=3)
     times = link.herald_times(8_000)
     gaps = np.diff(times)
@@ -111,7 +111,7 @@ def test_a_link_that_never_pauses_heralds_with_the_period_and_the_chance() -> No
     timing = Timing(1000, (10, 10), (0, 0), 20, 400, (100, 200), 0, 0)
     slot = SlotRates(math.inf, 0.0, 300e-12, 100e-12, True)
     late = SlotRates(math.inf, 0.0, 350e-12, 200e-12, True)
-    renewal = session_renewal(timing, (slot, late), np.array([0.25, 0, 0, 0]))
+    renewal = session_renewal(timing, (slot, late), np.array([[0.25, 0, 0, 0]]))
     assert renewal.attempts == 4
     # three failures, the herald's decision, the later round and message, and the message to go.
     assert renewal.length_s == pytest.approx((3 * 1000 + 400 + 550 + 200) * 1e-12)

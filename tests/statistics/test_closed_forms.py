@@ -39,6 +39,8 @@ closed = on(
     "decay",
     "dead time",
     "second emission and dead time",
+    "bursts that blind",
+    "heralds without particles",
     "all at once",
     "recalibration",
     "recalibration of cooled particles",

@@ -59,6 +59,21 @@ def _dead_time() -> qn.Network:
     )
 
 
+def _bursts_that_blind() -> qn.Network:
+    """The first attempts of a burst find all detectors seeing, the later ones hardly any."""
+    blinding = {"dead_time_s": DEAD_TIME_S, "dark_count_rate_hz": 5e5}
+    return network(
+        1.0, alice=cooled(200e-6, 6), bob=cooled(150e-6, 9), detector={"efficiency": 1.0} | blinding
+    )
+
+
+def _heralds_without_particles() -> qn.Network:
+    """Dark counts herald about as often whether or not a particle is there, and are read out."""
+    lost = {**cooled(200e-6, 60), **trapped(ALICE_LOADING_S, 3e-3)}
+    read = readout("alice", outcome_if_lost=-1)
+    return network(0.1, alice={**lost, **read}, bob=lost, detector={"dark_count_rate_hz": 1.5e6})
+
+
 def _all_at_once() -> qn.Network:
     return network(
         1.0,
@@ -291,6 +306,8 @@ VARIANTS: dict[str, Variant] = {
     "loss and reload": Variant(_loss_and_reload),
     "drift": Variant(_drift),
     "dead time": Variant(_dead_time),
+    "bursts that blind": Variant(_bursts_that_blind, FEW, 0.114),
+    "heralds without particles": Variant(_heralds_without_particles, FEW, 0.0734),
     "all at once": Variant(_all_at_once, heralds=10_000, chance=0.0450),
     "second emission": Variant(_second_emission, FEW, 0.0849, False, 4.500172e-05),
     "second emission and dead time": Variant(_second_emission_and_dead_time, FEW, 0.062),
