@@ -170,7 +170,7 @@ def _pulsed_rate(
     )
     return draw_rates(
         loaded.model.title, curve, simulated, _published(loaded, "herald_rate_hz", own),
-        photonic_rate.limits_of(link),
+        photonic_rate.labels_of(link),
     )  # fmt: skip
 
 

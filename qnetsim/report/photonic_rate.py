@@ -15,7 +15,7 @@ from qnetsim.protocols.pulses import Plan, play
 from qnetsim.report.rate import (
     LENGTH_LABEL,
     LONGEST_POINT_S,
-    Limits,
+    Labels,
     RatePoint,
     SimulatedRate,
     draw_points,
@@ -71,12 +71,14 @@ def length_of(link: PulsedLink) -> float:
     return sum(fibre.length_m for fibre in _lit(link).values())
 
 
-def limits_of(link: PulsedLink) -> Limits:
-    """Returns what the limits of a link with heralds are called."""
+def labels_of(link: PulsedLink) -> Labels:
+    """Returns what the curves of a link with heralds are called."""
     halves = _bell_measurements(link)
     share = f"T/{2**halves}" if halves else "T"
-    return Limits(
-        f"limit of event-ready links, {share} a pulse", "repeaterless bound, once a pulse (bits/s)"
+    return Labels(
+        f"limit of event-ready links, {share} a pulse",
+        "repeaterless bound, once a pulse (bits/s)",
+        "of these, with one photon for either user",
     )
 
 
@@ -200,6 +202,8 @@ def _played(
         if not tally.complete:
             return
         yield length_m, replace(closed, counts=tally.counts, pulses=tally.pulses)
+        if not report(done + 1):
+            return
 
 
 def draw_chsh(

@@ -13,7 +13,7 @@ from qnetsim import units
 from qnetsim.network import Network
 from qnetsim.nodes.memory import MemoryNode, Trap
 from qnetsim.protocols.diqkd import DIQKD
-from qnetsim.protocols.expectation import link_expectation
+from qnetsim.protocols.expectation import LinkExpectation, link_expectation
 from qnetsim.protocols.session import Timing
 from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure, tidy
 from qnetsim.result import Result
@@ -30,17 +30,21 @@ _BLOCKS = 16
 _INSTANT = 1e-6
 
 
-class Limits(NamedTuple):
-    """What a picture calls the two limits of ``RatePoint``."""
+class Labels(NamedTuple):
+    """What a picture calls the two limits of ``RatePoint``, and those heralds that they bound."""
 
     event_ready: str
     repeaterless: str
+    pairs: str
 
 
-ONE_PAIR_OF_SLOTS = Limits(
+ONE_PAIR_OF_SLOTS = Labels(
     "limit of event-ready links, one pair of slots",
     "repeaterless bound, once a round trip (bits/s)",
+    "of these, without dark counts or surplus photons",
 )
+_BY_PAIRS = ("true pair", "distinguishable photons")
+_LOOK_ALIKE = 0.9
 
 
 class RatePoint(NamedTuple):
@@ -54,7 +58,9 @@ class RatePoint(NamedTuple):
             source in the middle. ``None`` where one photon heralds, whose rate has its price in
             fidelity and goes with the root of T.
         repeaterless_hz: the repeaterless bound, -log2(1 - T) secret bits for each such round trip.
-        pairs_hz: of an all-photonic link, the heralds that one photon each for either user follows.
+        pairs_hz: the heralds that the limits are about. Of an all-photonic link, those that one
+            photon each for either user follows; of memories, those that just the photons which
+            ought to herald made there, however alike. ``None`` where there is no closed form.
     """
 
     length_m: float
@@ -139,7 +145,12 @@ def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> 
         expected.herald_rate_hz if expected else None,
         None if heralds is None else attempts_hz * passed * heralds,
         attempts_hz * repeaterless_bits(passed),
+        expected and expected.herald_rate_hz * _share_by_pairs(expected),
     )
+
+
+def _share_by_pairs(expected: LinkExpectation) -> float:
+    return math.fsum(expected.causes.get(cause, 0.0) for cause in _BY_PAIRS)
 
 
 def simulate_rates(
@@ -281,7 +292,7 @@ def draw_rates(
     curve: Sequence[RatePoint],
     simulated: Sequence[SimulatedRate],
     here: tuple[float, float] | None,
-    limits: Limits = ONE_PAIR_OF_SLOTS,
+    labels: Labels = ONE_PAIR_OF_SLOTS,
 ) -> Figure:
     """Returns the picture of a link's rate against its length.
 
@@ -290,27 +301,26 @@ def draw_rates(
         curve: closed form and limits.
         simulated: simulated rates.
         here: the link's own length in m and its published rate in Hz, or ``None``.
-        limits: what the limits are called.
+        labels: what the curves are called.
     """
     figure, axes = new_figure()
     lines: list[tuple[list[float | None], str, dict[str, Any]]] = [
         ([p.herald_rate_hz for p in curve], "closed form", {"color": CLOSED}),
-        (
-            [p.pairs_hz for p in curve],
-            "of these, with one photon for either user",
-            {"color": CLOSED, "ls": "-."},
-        ),
-        ([p.event_ready_hz for p in curve], limits.event_ready, {"color": LIMIT, "ls": "--"}),
-        ([p.repeaterless_hz for p in curve], limits.repeaterless, {"color": LIMIT, "ls": ":"}),
+        ([p.event_ready_hz for p in curve], labels.event_ready, {"color": LIMIT, "ls": "--"}),
+        ([p.repeaterless_hz for p in curve], labels.repeaterless, {"color": LIMIT, "ls": ":"}),
     ]
+    if any((p.pairs_hz or 0.0) < _LOOK_ALIKE * (p.herald_rate_hz or 0.0) for p in curve):
+        pairs = [p.pairs_hz for p in curve]
+        lines.insert(1, (pairs, labels.pairs, {"color": CLOSED, "ls": "-."}))
     km = [point.length_m / 1000 for point in curve]
+    lowest, highest = _decades(curve, simulated)
     for rates, label, look in lines:
         known = [math.nan if rate is None else rate for rate in rates]
-        if not all(map(math.isnan, known)):
+        if any(lowest < rate < highest for rate in known):
             axes.plot(km, known, lw=1.2, label=label, **look)
     draw_points(axes, simulated, here)
     axes.set(xscale="log", yscale="log", xlabel=LENGTH_LABEL, ylabel="heralds a second")
-    axes.set_ylim(*_decades(curve, simulated))
+    axes.set_ylim(lowest, highest)
     axes.set_title(title, fontsize="medium", loc="left")
     axes.legend(frameon=False, fontsize="small")
     tidy(axes)
@@ -327,11 +337,12 @@ def draw_points(
         simulated: length in m, value and standard error of each.
         here: the link's own length in m and what is published at it, or ``None``.
     """
-    lengths, values, errors = zip(*simulated, strict=True) if simulated else ((), (), ())
-    axes.errorbar(
-        [length_m / 1000 for length_m in lengths], values, errors,
-        fmt="o", ms=4, capsize=2, color=SIMULATED, label="simulated",
-    )  # fmt: skip
+    if simulated:
+        lengths, values, errors = zip(*simulated, strict=True)
+        axes.errorbar(
+            [length_m / 1000 for length_m in lengths], values, errors,
+            fmt="o", ms=4, capsize=2, color=SIMULATED, label="simulated",
+        )  # fmt: skip
     if here is not None:
         axes.plot(here[0] / 1000, here[1], "D", color=PUBLISHED, ms=6, label="published")
 

@@ -10,8 +10,8 @@ from qnetsim.photonic_scenario import PhotonicScenario
 from qnetsim.report.photonic_rate import (
     chsh_at,
     draw_chsh,
+    labels_of,
     length_of,
-    limits_of,
     rate_at,
     simulate_chsh,
     simulate_rates,
@@ -61,14 +61,14 @@ def test_a_perfect_non_demolition_herald_reaches_the_whole_transmission() -> Non
     point = rate_at(perfect.link(), perfect.model.protocol, 10_000.0)
     assert point.event_ready_hz == pytest.approx(76e6 * 10**-0.2, rel=1e-12)
     assert point.herald_rate_hz == pytest.approx(point.event_ready_hz, rel=1e-9)
-    assert limits_of(perfect.link()).event_ready.endswith(", T a pulse")
+    assert labels_of(perfect.link()).event_ready.endswith(", T a pulse")
 
 
 def test_each_bell_measurement_halves_the_limit() -> None:
     both = loaded("amplifier_heralded", "alice.herald=relay")
     point = rate_at(both.link(), both.model.protocol, 10_000.0)
     assert point.event_ready_hz == pytest.approx(76e6 * 10**-0.2 / 4, rel=1e-12)
-    assert limits_of(both.link()).event_ready.endswith(", T/4 a pulse")
+    assert labels_of(both.link()).event_ready.endswith(", T/4 a pulse")
 
 
 def test_the_repeaterless_bound_is_one_bit_a_pulse_at_half_transmission() -> None:

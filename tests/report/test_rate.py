@@ -13,6 +13,8 @@ import qnetsim as qn
 from qnetsim.nodes.memory import Cooling, Trap
 from qnetsim.report import rate
 from qnetsim.report.rate import (
+    ONE_PAIR_OF_SLOTS,
+    RatePoint,
     default_lengths_m,
     draw_rates,
     rate_at,
@@ -53,6 +55,38 @@ def test_the_repeaterless_bound_is_one_bit_an_attempt_at_half_transmission() -> 
     point = rate_at(ideal(length_m), "main", length_m, 1.0)
     attempts_hz = 299792458 / 1.468 / length_m
     assert point.repeaterless_hz == pytest.approx(attempts_hz, rel=1e-6)
+
+
+def with_dark_counts(network: qn.Network, rate_hz: float) -> qn.Network:
+    dark = network.stations["bsm"].detector.model_copy(update={"dark_count_rate_hz": rate_hz})
+    network.stations["bsm"] = network.stations["bsm"].model_copy(update={"detector": dark})
+    return network
+
+
+@pytest.mark.parametrize("km", [0.5, 20.0])
+def test_heralds_by_photons_are_those_of_a_link_without_dark_counts(
+    small_network: qn.Network, km: float
+) -> None:
+    point = rate_at(small_network, "main", 1000 * km, 1.0)
+    quiet = rate_at(with_dark_counts(small_network, 0.0), "main", 1000 * km, 1.0)
+    assert quiet.herald_rate_hz == pytest.approx(quiet.pairs_hz, rel=1e-12)
+    # A dark count beside the photons falls in a window of four detectors once in 2500.
+    assert point.pairs_hz == pytest.approx(quiet.herald_rate_hz, rel=1e-3)
+
+
+def test_heralds_of_dark_counts_alone_exceed_the_limit_and_those_by_photons_do_not(
+    small_network: qn.Network,
+) -> None:
+    excess = []
+    for length_m in (500.0, 1e5):
+        point = rate_at(small_network, "main", length_m, 1.0)
+        assert point.herald_rate_hz is not None
+        assert point.pairs_hz is not None
+        assert point.event_ready_hz is not None
+        assert point.pairs_hz < point.event_ready_hz
+        excess.append(point.herald_rate_hz / point.event_ready_hz)
+    assert excess[0] < 1
+    assert excess[1] > 10
 
 
 def test_stretching_is_what_setting_the_lengths_does(munich: Path) -> None:
@@ -150,3 +184,18 @@ def test_the_picture_shows_what_its_legend_says(
     labels = axes.get_legend_handles_labels()[1]
     assert {"closed form", "simulated", "published"} < set(labels)
     assert list(axes.get_lines()[0].get_xdata()) == [0.1, 1.0, 10.0]
+
+
+def test_a_legend_names_only_what_is_drawn(small_network: qn.Network) -> None:
+    def named(curve: list[RatePoint]) -> set[str]:
+        (axes,) = draw_rates("a link", curve, [], None).axes
+        return set(axes.get_legend_handles_labels()[1])
+
+    near, far = ([rate_at(small_network, "main", x, 1.0)] for x in (100.0, 1e5))
+    by_photons = {ONE_PAIR_OF_SLOTS.pairs}
+    drawn = {"closed form", ONE_PAIR_OF_SLOTS.event_ready, ONE_PAIR_OF_SLOTS.repeaterless}
+    assert named(near) == drawn, "of dark counts, too few to be seen"
+    assert named([*near, *far]) == drawn | by_photons
+    unknown = near[0]._replace(herald_rate_hz=None, pairs_hz=None)
+    assert named([unknown]) == drawn - {"closed form"}
+    assert named([near[0]._replace(herald_rate_hz=0.0, pairs_hz=0.0)]) == drawn - {"closed form"}
