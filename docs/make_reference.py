@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from qnetsim.channels.attenuation import attenuation_tables
+from qnetsim.nodes.species import species_table
 from qnetsim.photonic_scenario import PhotonicModel
 from qnetsim.scenario import ScenarioModel
 from qnetsim.scenario_file import Head
@@ -19,8 +22,25 @@ HEAD = """# Scenario files
 
 TOML. Made from the models by `docs/make_reference.py`. Every number is an SI float in the unit that
 its name ends in; probabilities have none. Names in `<angle brackets>` are yours. A table that is
-optional as a whole is marked so; inside it, what has no default is required.
+optional as a whole is marked so; inside it, what has no default is required. What `species`
+and the `type` of a fibre may name stands [at the end](#species).
 """
+SPECIES = """
+# Species
+
+What `species` may name; `nodes/species.toml` holds them. The lifetime is that of the excited
+state's free decay, on all its lines.
+
+| name | wavelength (nm) | lifetime (ns) | source |
+|---|---|---|---|"""
+FIBRES = """
+# Fibre types
+
+What `type` of a fibre may name; `channels/attenuation.toml` holds them. Between two
+entries attenuation follows a power of the wavelength; outside them it is refused.
+
+| name | from (nm) | to (nm) | dB/km at nm | source |
+|---|---|---|---|---|"""
 PHOTONIC = "A file with a table `[pair_source]` describes an all-photonic link.\n"
 
 
@@ -30,7 +50,23 @@ def text() -> str:
     parts += ["\n# Photonic links\n", PHOTONIC]
     described: dict[type[BaseModel], str] = {}
     _describe(PhotonicModel, "", parts, optional=False, described=described)
+    parts += [SPECIES, *_species(), FIBRES, *_fibres(), ""]
     return "\n".join(parts)
+
+
+def _species() -> Iterator[str]:
+    for name, line in species_table().items():
+        assert line.wavelength_m is not None
+        assert line.lifetime_s is not None
+        figures = f"{line.wavelength_m * 1e9:.6g} | {line.lifetime_s * 1e9:.6g}"
+        yield f"| `{name}` | {figures} | {line.source} |"
+
+
+def _fibres() -> Iterator[str]:
+    for name, table in attenuation_tables().items():
+        nm = [f"{wavelength_m * 1e9:.6g}" for wavelength_m in table.wavelengths_m]
+        losses = ", ".join(f"{db:g} at {at}" for db, at in zip(table.db_per_km, nm, strict=True))
+        yield f"| `{name}` | {nm[0]} | {nm[-1]} | {losses} | {table.source} |"
 
 
 def _describe(
