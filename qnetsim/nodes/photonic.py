@@ -170,16 +170,19 @@ class PhotonUser(Spec):
     """A user: a linear analyser, detectors behind it, and perhaps a herald in front of it."""
 
     angles_deg: Annotated[list[AngleDeg], Field(min_length=2, max_length=8)] = described(
-        "polarisation that the analyser passes, against H, for each setting"
+        "polarisation that the analyser passes, against H, for each setting: 2 to 8 of them"
     )
-    detectors: Literal[1, 2] = described("behind the port that passes, or behind both")
+    detectors: Literal[1, 2] = described(
+        "1: behind the port that passes, and a click has the outcome that no_click has not; "
+        "2: behind both ports, and a click has +1 where light passes, -1 at the other port"
+    )
     detector: Detector
     window_s: Seconds = described("how long dark counts are taken for photons")
     optics_transmission: Probability = described(
         "from the end of the channel, or the relay's source, to a detector", default=1.0
     )
     no_click: Outcome = described("outcome of a round without a click")
-    both_click: Outcome = described("outcome where both detectors click", default=1)
+    both_click: Outcome = described("outcome where both of two detectors click", default=1)
     herald: Literal["none", "relay", "non-demolition"] = described(
         "which of the heralds below is in use", default="none"
     )

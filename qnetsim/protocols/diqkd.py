@@ -32,7 +32,7 @@ class Party(Spec):
 
     node: Name = described("the node whose slot it reads out")
     angles_deg: Annotated[list[AngleDeg], Field(min_length=2, max_length=8)] = described(
-        "linear-polarisation angle of each setting"
+        "linear-polarisation angle of each setting: 2, 4 or 8 of them, as settings are bits"
     )
     input_bias: Bias = described("each bit of its input generator is 1 with chance 1/2 + this")
 
