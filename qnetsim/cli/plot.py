@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -125,21 +124,19 @@ def _rate(
     from qnetsim.scenario import Scenario
 
     with interruptible() as interrupted:
-
-        def report(done: int) -> bool:
-            return _progress(done, points) and not interrupted
-
+        progress = _Progress(points, interrupted)
         if isinstance(loaded, Scenario):
-            figure = _memory_rate(loaded, seed, points, heralds, report)
+            figure = _memory_rate(loaded, seed, points, heralds, progress)
         elif loaded.link().heralded:
-            figure = _pulsed_rate(loaded, seed, points, heralds, report)
+            figure = _pulsed_rate(loaded, seed, points, heralds, progress)
         else:
-            figure = _pulsed_chsh(loaded, seed, points, report)
-    return figure, not interrupted
+            figure = _pulsed_chsh(loaded, seed, points, progress)
+    progress.tell_if_partial()
+    return figure, not progress.partial
 
 
 def _memory_rate(
-    loaded: Scenario, seed: int, points: int, heralds: int, report: Callable[[int], bool]
+    loaded: Scenario, seed: int, points: int, heralds: int, progress: _Progress
 ) -> Any:
     from qnetsim.report.rate import default_lengths_m, draw_rates, rate_at, simulate_rates
 
@@ -147,16 +144,14 @@ def _memory_rate(
     own = sum(arm.channel.length_m for arm in network.arms(protocol.link))
     lengths = default_lengths_m(own, _CURVE_POINTS)
     curve = [rate_at(network, protocol.link, length, loaded.horizon_s) for length in lengths]
-    simulated = simulate_rates(
-        network, protocol, default_lengths_m(own, points), seed=seed, heralds=heralds, report=report
-    )
-    return draw_rates(
-        loaded.model.title, curve, simulated, _published(loaded, "herald_rate_hz", own)
-    )
+    few = default_lengths_m(own, points)
+    simulated = simulate_rates(network, protocol, few, seed=seed, heralds=heralds, report=progress)
+    title = progress.title(loaded.model.title)
+    return draw_rates(title, curve, simulated, _published(loaded, "herald_rate_hz", own))
 
 
 def _pulsed_rate(
-    loaded: PhotonicScenario, seed: int, points: int, heralds: int, report: Callable[[int], bool]
+    loaded: PhotonicScenario, seed: int, points: int, heralds: int, progress: _Progress
 ) -> Any:
     from qnetsim.report import photonic_rate
     from qnetsim.report.rate import default_lengths_m, draw_rates
@@ -166,17 +161,13 @@ def _pulsed_rate(
     lengths = default_lengths_m(own, _SLOW_CURVE_POINTS)
     curve = [photonic_rate.rate_at(link, protocol, length) for length in lengths]
     simulated = photonic_rate.simulate_rates(
-        link, protocol, default_lengths_m(own, points), seed=seed, heralds=heralds, report=report
+        link, protocol, default_lengths_m(own, points), seed=seed, heralds=heralds, report=progress
     )
-    return draw_rates(
-        loaded.model.title, curve, simulated, _published(loaded, "herald_rate_hz", own),
-        photonic_rate.labels_of(link),
-    )  # fmt: skip
+    title, here = progress.title(loaded.model.title), _published(loaded, "herald_rate_hz", own)
+    return draw_rates(title, curve, simulated, here, photonic_rate.labels_of(link))
 
 
-def _pulsed_chsh(
-    loaded: PhotonicScenario, seed: int, points: int, report: Callable[[int], bool]
-) -> Any:
+def _pulsed_chsh(loaded: PhotonicScenario, seed: int, points: int, progress: _Progress) -> Any:
     from qnetsim.report import photonic_rate
     from qnetsim.report.rate import default_lengths_m
 
@@ -185,10 +176,10 @@ def _pulsed_chsh(
     lengths = default_lengths_m(own, _CURVE_POINTS)
     curve = [photonic_rate.chsh_at(link, protocol, length) for length in lengths]
     simulated = photonic_rate.simulate_chsh(
-        link, protocol, default_lengths_m(own, points), seed=seed, plan=loaded.plan, report=report
+        link, protocol, default_lengths_m(own, points), seed=seed, plan=loaded.plan, report=progress
     )
     here = _published(loaded, "chsh_s", own)
-    return photonic_rate.draw_chsh(loaded.model.title, curve, simulated, here)
+    return photonic_rate.draw_chsh(progress.title(loaded.model.title), curve, simulated, here)
 
 
 def _published(
@@ -199,7 +190,37 @@ def _published(
     return (length_m, published.value) if published and length_m else None
 
 
-def _progress(done: int, points: int) -> bool:
-    if sys.stderr.isatty():
-        click.echo(f"\r{done} of {points} points", nl=False, err=True)
-    return True
+class _Progress:
+    """Tells how many points are simulated, and ends the simulation at the first Ctrl-C.
+
+    It is called with the number of finished points, and says whether to go on.
+    """
+
+    def __init__(self, points: int, interrupted: list[int]) -> None:
+        self._points = points
+        self._interrupted = interrupted
+        self._done = 0
+        self._live = sys.stderr.isatty()
+        self.partial = False
+
+    def __call__(self, done: int) -> bool:
+        self._done = done
+        if self._live:
+            click.echo(f"\r{self._text}", nl=False, err=True)
+        self.partial = bool(self._interrupted) and done < self._points
+        return not self.partial
+
+    @property
+    def _text(self) -> str:
+        return f"{self._done} of {self._points} points"
+
+    def title(self, title: str) -> str:
+        """Returns a picture's title, marked where points are missing."""
+        return f"{title}, PARTIAL: {self._text}" if self.partial else title
+
+    def tell_if_partial(self) -> None:
+        """Says on standard error that points are missing, and ends the live line."""
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        if self.partial:
+            click.echo(f"interrupted: {self._text} simulated", err=True)

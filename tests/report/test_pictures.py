@@ -1,9 +1,15 @@
 """``qnetsim plot``: whole pictures or none."""
 
+import os
+import signal
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
-from prompt import Command
+from prompt import Command, sets
+
+from qnetsim.report import photonic_rate, rate
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -40,3 +46,40 @@ def test_wrong_input_draws_nothing_and_keeps_what_is_there(
     assert message.replace("{dir}", str(tmp_path)) in err
     assert old.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["old.png"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "module", "simulate", "few"),
+    [
+        ("munich_2022", rate, "simulate_rates", "run.max_rounds=10"),
+        ("amplifier_heralded", photonic_rate, "simulate_rates", "run.max_rounds=10"),
+        ("ustc_2022", photonic_rate, "simulate_chsh", "run.rounds_per_setting=1000"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("pressed_at", "code", "said"),
+    [(2, 130, "interrupted: 2 of 4 points simulated\n"), (4, 0, "")],
+)
+def test_ctrl_c_marks_a_picture_that_lacks_points(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path,
+    scenario: str, module: ModuleType, simulate: str, few: str,
+    pressed_at: int, code: int, said: str,
+) -> None:  # fmt: skip
+    original = getattr(module, simulate)
+
+    def pressing(*arguments: Any, report: Any, **options: Any) -> Any:
+        def press(done: int) -> bool:
+            if done == pressed_at:
+                os.kill(os.getpid(), signal.SIGINT)
+                monkeypatch.setattr(os, "kill", lambda *_: None)
+            return bool(report(done))
+
+        return original(*arguments, report=press, **options)
+
+    monkeypatch.setattr(module, simulate, pressing)
+    path = tmp_path / "picture.svg"
+    arguments = ["-o", path, "--points", 4, "--heralds", 5, *sets(few)]
+    done = command("plot", root / "scenarios" / f"{scenario}.toml", *arguments)
+    assert (done.code, done.out, done.err) == (code, "", said)
+    marked = "PARTIAL: 2 of 4 points" in path.read_text()
+    assert marked == bool(said)
