@@ -108,7 +108,7 @@ def light_faults(arms: Iterable[Arm], station: BellStation, path_of: PathOf) -> 
         arrived[arm.name] = arm.arriving_m
     yield from _strong_coupling_faults(arms, path_of)
     (first, one), (second, other) = arrived.items()
-    if one and other and not _same_colour(one, other):
+    if station.source is None and one and other and not _same_colour(one, other):
         bound = f"cannot interfere with {first}'s photons of {_nm(one)}"
         yield Fault(path_of("nodes", second), f"photons of {_nm(other)}", bound)
 

@@ -39,6 +39,8 @@ def station(detector: Parts | None = None, **parts: Any) -> qn.BellStation:
         "photon_overlap": 1.0,
         "accept": ["psi+", "psi-"],
     }
+    if parts.get("measurement") == "midpoint":
+        del perfect["photon_overlap"]
     if parts.get("measurement") == "time-bin":
         perfect["bin_separation_s"] = 2e-6
     return qn.BellStation(**(perfect | parts))

@@ -20,6 +20,11 @@ def converter(**parts: Any) -> qn.Converter:
     return qn.Converter(**(perfect | parts))
 
 
+def midpoint(**parts: Any) -> qn.BellStation:
+    source = qn.MidpointSource(pair_probability=0.1, fidelity=1.0, photon_lifetime_s=20e-9)
+    return station(measurement="midpoint", source=source, accept=["psi+"], **parts)
+
+
 def converted(fibre: Any, parts: dict[str, Any] | None = None, **emitter: Any) -> qn.Network:
     """Returns a link whose nodes emit at 780 nm, with a converter at Alice's end and Bob's."""
     both = converter(**(parts or {}))
@@ -299,6 +304,19 @@ def test_parts_whose_light_does_not_fit_are_refused_by_name(build: Any, message:
             lambda: node(encoding="number"),
             "bright_population belongs to the number encoding, and to it alone",
         ),
+        (
+            lambda: node(encoding="absorbing", detuning_hz=1e6),
+            "detuning_hz: must be 0 for a memory that absorbs",
+        ),
+        (
+            lambda: midpoint(photon_overlap=0.9),
+            "photon_overlap: photons of a midpoint source do not meet",
+        ),
+        (
+            lambda: midpoint(arrival_mismatch_s=1e-9),
+            "arrival_mismatch_s: photons of a midpoint source do not meet",
+        ),
+        (lambda: station(photon_overlap=None), "photon_overlap is missing"),
         (
             lambda: qn.Fibre(length_m=1.0, attenuation_db_per_km=1.0, type="smf28_ultra"),
             "needs its attenuation once: either attenuation_db_per_km or type",

@@ -79,8 +79,10 @@ class BellStation(Spec):
     bin_separation_s: PositiveSeconds | None = described(
         "time-bin: from the early to the late pulse", default=None
     )
-    photon_overlap: Probability = described(
-        "I = |<f1|f2>|^2 of the photons' modes apart from time and colour, which are derived"
+    photon_overlap: Probability | None = described(
+        "I = |<f1|f2>|^2 of the photons' modes apart from time and colour, which are derived; not "
+        "for a midpoint source, whose photons do not meet",
+        default=None,
     )
     arrival_mismatch_s: WindowStart = described(
         "by how much the second node's photons come late", default=0.0
@@ -116,6 +118,11 @@ class BellStation(Spec):
                 f"coincidence_s = {self.coincidence_s:g}: must be the detector's jitter_s, "
                 f"{self.detector.jitter_s:g}, or more"
             )
+        if kind != "midpoint" and self.photon_overlap is None:
+            yield "photon_overlap is missing"
+        for key in ("photon_overlap", "arrival_mismatch_s", "phase_noise_rad"):
+            if kind == "midpoint" and getattr(self, key):
+                yield f"{key}: photons of a midpoint source do not meet"
         if self.coincidence_s and kind != "polarisation":
             yield "coincidence_s belongs to the polarisation measurement, and to it alone"
 

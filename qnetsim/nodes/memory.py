@@ -219,4 +219,7 @@ def _what_is_amiss(node: MemoryNode) -> str:
         return "bright_population belongs to the number encoding, and to it alone"
     if node.encoding == "absorbing" and node.excitation_probability < 1:
         return "excitation_probability: must be 1 for a memory that absorbs"
+    for key in ("second_emission_probability", "pulse_s", "detuning_hz", "optical_dephasing_hz"):
+        if node.encoding == "absorbing" and getattr(node, key):
+            return f"{key}: must be 0 for a memory that absorbs"
     return ""

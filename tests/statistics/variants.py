@@ -275,6 +275,7 @@ def _midpoint_source() -> qn.Network:
     )
     absorbing = {"encoding": "absorbing", "excitation_probability": 1.0}
     station = {"measurement": "midpoint", "source": source, "accept": ["psi+"]}
+    station["photon_overlap"] = None
     return network(0.7, alice=absorbing, bob=absorbing, station=station)
 
 
