@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from qnetsim import units
-from qnetsim.errors import SimulationError
+from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.imperfections import imperfections, repaired
 from qnetsim.network import Network
 from qnetsim.optics import timing_of
 from qnetsim.pauses import pauses
+from qnetsim.physics.single_click import BOTH_EMITTED
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import (
     LinkExpectation,
@@ -44,7 +45,7 @@ class Yield(NamedTuple):
         herald_rate_hz: heralds a second; rounds where nothing heralds.
         fidelity: right after a herald, with the Bell state that it names; ``None`` where nothing
             heralds.
-        chsh_s: S.
+        chsh_s: S; with the error rate and the key rate ``None`` if there never is a round.
         qber: the error rate of the key pairs.
         key_rate_bits_per_round: asymptotic, by the protocol's bound; ``None`` without one.
         key_rate_bits_per_s: the same a second.
@@ -52,8 +53,8 @@ class Yield(NamedTuple):
 
     herald_rate_hz: float
     fidelity: float | None
-    chsh_s: float
-    qber: float
+    chsh_s: float | None
+    qber: float | None
     key_rate_bits_per_round: float | None
     key_rate_bits_per_s: float | None
 
@@ -120,13 +121,14 @@ def budget_of(network: Network, protocol: DIQKD, duration_s: float) -> Budget:
         duration_s: over how long a drift is averaged, in s.
 
     Raises:
-        SimulationError: the link has no closed form.
+        InvalidInputError: the link has no closed form.
     """
     link = protocol.link
     now = _expected(network, link, duration_s)
     present = _yield(network, protocol, now)
     items = [
         *_faults(network, protocol, duration_s),
+        *_both_emitted(network, protocol, duration_s, now),
         *_inherent(network, link, duration_s, present),
         *_pauses(network, protocol, duration_s, now),
     ]
@@ -142,6 +144,18 @@ def _faults(network: Network, protocol: DIQKD, duration_s: float) -> Iterator[It
         perfect = fault.mended(network, link)
         without = _yield(perfect, protocol, _expected(perfect, link, duration_s))
         yield Item(fault.path(network, link), fault.what, fault.kind, fault.factor, without)
+
+
+def _both_emitted(
+    network: Network, protocol: DIQKD, duration_s: float, now: LinkExpectation
+) -> Iterator[Item]:
+    """Yields what heralds of both nodes' photons cost where one heralds, against telling them."""
+    link = protocol.link
+    share = now.causes.get(BOTH_EMITTED)
+    alone = link_expectation(network, link, duration_s, [BOTH_EMITTED]) if share else None
+    if share and alone:
+        part = f"stations.{network.links[link].station}"
+        yield Item(part, BOTH_EMITTED, "noise", 1 - share, _yield(network, protocol, alone))
 
 
 def _inherent(network: Network, link: str, duration_s: float, present: Yield) -> Iterator[Item]:
@@ -203,13 +217,17 @@ def _pauses(
 def _expected(network: Network, link: str, duration_s: float) -> LinkExpectation:
     expected = link_expectation(network, link, duration_s)
     if expected is None:
-        raise SimulationError("a link whose detectors are dead beyond an attempt has no budget")
+        name = network.links[link].station
+        dead_time_s = network.stations[name].detector.dead_time_s
+        bound = "is too many attempts long for a closed form, and so for a budget"
+        fault = Fault(f"stations.{name}.detector.dead_time_s", f"{dead_time_s:g}", bound)
+        raise InvalidInputError([fault])
     return expected
 
 
 def _yield(network: Network, protocol: DIQKD, expected: LinkExpectation) -> Yield:
     if not expected.states:
-        return Yield(0.0, 0.0, 0.0, 0.5, 0.0, 0.0)
+        return Yield(0.0, None, None, None, None, None)
     figures = protocol_expectation(protocol, network.arms(protocol.link), expected.states)
     sifting = sum(figures.key_probabilities)
     rate = key_rate(protocol.bound, figures.chsh_s, figures.qbers, sifting)

@@ -41,6 +41,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("wall_time_s", "wall time (s)", ".3g"),
     ("attempts", "attempts", "d"),
     ("heralds", "heralds", "d"),
+    ("heralds_missed", "heralds missed by a node", "d"),
     ("herald_rate_hz", "heralds a second", ".5g"),
     ("wait_s", "wait for a herald (s)", ".4g"),
     ("herald_probability", "heralds an attempt", ".4g"),
@@ -104,6 +105,7 @@ def _figures(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
     attempts, heralds = summary["attempts"], summary["heralds"]
     figures = {
         **summary,
+        "heralds_missed": summary.get("heralds_missed") or None,
         "attempting": summary["duty_cycle"]["attempting"],
         "expected_attempting": summary["expected_duty_cycle"],
         "herald_probability": heralds / attempts if attempts and heralds is not None else None,

@@ -23,7 +23,12 @@ from qnetsim.physics.interference import (
 )
 from qnetsim.physics.midpoint import CAUSES as MIDPOINT_CAUSES
 from qnetsim.physics.midpoint import midpoint_click_states
-from qnetsim.physics.single_click import SecondEmission, SingleClickAttempt, single_click_causes
+from qnetsim.physics.single_click import (
+    BOTH_EMITTED,
+    SecondEmission,
+    SingleClickAttempt,
+    single_click_causes,
+)
 from qnetsim.physics.wavepacket import Gate, PairTiming, WavePacket, pair_timing
 from qnetsim.rng import Stream
 
@@ -79,7 +84,7 @@ def overlap_of(arms: Arms, station: BellStation) -> dict[str, float]:
     power = 2 if station.measurement == "time-bin" else 1
     dephasing = 2 * math.pi * sum(node.optical_dephasing_hz for node in nodes)
     return {
-        "modes": station.photon_overlap,
+        "modes": 1.0 if station.photon_overlap is None else station.photon_overlap,
         "wave packets": timing_of(arms, station).overlap,
         "optical dephasing": (mean_rate / (mean_rate + dephasing)) ** power,
     }
@@ -272,7 +277,7 @@ class SinglePhotonOptics:
     causes = (
         "true pair",
         "distinguishable photons",
-        "both emitted",
+        BOTH_EMITTED,
         "second emission",
         "dark count",
     )

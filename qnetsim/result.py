@@ -229,7 +229,7 @@ class Result(display.Shown):
             "heralds_missed": self.heralds_missed,
             "heralds_by_cause": self._heralds_by_cause(),
         }
-        heralded = link.heralded_fidelity if link else None
+        heralded = link.heralded_fidelity if link and link.heralded else None
         figures |= figure("wait_s", self.wait_s, 1 / herald_rate if herald_rate else None)
         figures |= figure("heralded_fidelity", self.heralded_fidelity, heralded)
         figures |= figure("chsh_s", self.chsh, expected.chsh_s if expected else None)

@@ -6,6 +6,7 @@ Nothing here is drawn or played: it is the third way to ask a link, beside the t
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from itertools import product
 from typing import NamedTuple
 
@@ -81,7 +82,9 @@ def mean_fidelity(states: dict[str, tuple[float, Matrix]]) -> float:
     return sum(share * fidelity(state, bell_state(name)) for name, (share, state) in states.items())
 
 
-def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpectation | None:
+def link_expectation(
+    network: Network, link: str, duration_s: float, refused: Container[str] = ()
+) -> LinkExpectation | None:
     """Returns a link's averages over a run.
 
     A drifting channel is averaged over the run as if the link were in equilibrium at each instant.
@@ -90,12 +93,13 @@ def link_expectation(network: Network, link: str, duration_s: float) -> LinkExpe
         network: the hardware.
         link: the link's name.
         duration_s: length of the run in s; it matters only where a channel drifts.
+        refused: causes whose heralds are left out, as if the station could tell them apart.
 
     Returns:
         The averages, or ``None`` where the detectors' dead time outlasts so many attempts that a
         Markov chain of them has too many states (see ``blindness``).
     """
-    closed_form = _ClosedForm(network, link)
+    closed_form = _ClosedForm(network, link, refused)
     if not closed_form.attempt.is_tractable:
         return None
     drifts = any(arm.channel.drifts for arm in closed_form.arms)
@@ -125,7 +129,7 @@ class _Instant(NamedTuple):
 class _ClosedForm:
     """A link's averages."""
 
-    def __init__(self, network: Network, link: str) -> None:
+    def __init__(self, network: Network, link: str, refused: Container[str]) -> None:
         self.arms = network.arms(link)
         spec = network.station_of(link)
         self.timing = Timing.of(self.arms, spec)
@@ -140,7 +144,7 @@ class _ClosedForm:
             sum(slot.loss_per_s for slot in self._slots),
             pause_after_herald_s(self.timing, self._slots),
         )
-        self.attempt = MeanAttempt(self.station, sessions, self._heard)
+        self.attempt = MeanAttempt(self.station, sessions, self._heard, refused)
 
     def at(self, time_ps: int) -> _Instant:
         """Returns the averages with the channels as they are at a time in ps."""

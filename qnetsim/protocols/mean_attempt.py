@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import product
 from typing import Any
 
@@ -31,15 +31,19 @@ class MeanAttempt:
         station: the station.
         sessions: those of its link.
         heard: the chance that both nodes hear of a herald.
+        refused: causes whose heralds do not count, as if they could be told apart.
 
     Attributes:
         remembers: whether a detector's dead time outlasts an attempt.
     """
 
-    def __init__(self, station: Station, sessions: Sessions, heard: float) -> None:
+    def __init__(
+        self, station: Station, sessions: Sessions, heard: float, refused: Container[str] = ()
+    ) -> None:
         self._station, self._sessions, self._heard = station, sessions, heard
         self._detectors = list(station.spec.detectors.values())
         self._heralds = sorted(station.spec.heralds)
+        self._counts = np.array([float(cause not in refused) for cause in station.optics.causes])
         self._dead_time_ps = units.to_ps(station.spec.detector.dead_time_s)
         self.remembers = self._dead_time_ps > sessions.timing.period
         self._blind_attempts: dict[Transmissions, BlindAttempts] = {}
@@ -58,7 +62,10 @@ class MeanAttempt:
         """
         mean: Matrix = np.sum(
             [
-                weight * share * self._station.states(packets, blind)
+                weight
+                * share
+                * self._counts[:, None, None, None]
+                * self._station.states(packets, blind)
                 for packets, weight in self._laws(transmissions)
                 for blind, share in self._blind(transmissions).items()
             ],
@@ -106,7 +113,7 @@ class MeanAttempt:
         """Returns the chances of the causes and click sets while some detectors are blind."""
         mean: NDArray[np.float64] = np.sum(
             [
-                weight * np.array(self._station.chances(packets, blind))
+                weight * self._counts[:, None] * np.array(self._station.chances(packets, blind))
                 for packets, weight in self._laws(transmissions)
             ],
             axis=0,
