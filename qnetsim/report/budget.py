@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qnetsim.budget import Budget, Item, Yield
 from qnetsim.display import Section
@@ -17,6 +18,15 @@ _LOOKS = {
     "noise": ("noise", PUBLISHED),
     "time": ("takes time", LIMIT),
 }
+_NOTHING = 1e-9
+
+
+class _Panel(NamedTuple):
+    """Bars of gains: what they are, how long, and where a part that costs nothing has its end."""
+
+    label: str
+    gains: list[float]
+    none: float
 
 
 def budget_sections(budget: Budget) -> list[Section]:
@@ -78,8 +88,8 @@ def _gains(title: str, headings: tuple[str, str], items: list[Item], now: Yield)
             f"{item.part} {_name(item)}",
             f"{item.factor:.5g}",
             _gain(item, now),
-            f"{item.without.chsh_s - now.chsh_s:+.4f}",
-            f"{item.without.qber - now.qber:+.4f}",
+            _more(item.without.chsh_s, now.chsh_s, "+.4f"),
+            _more(item.without.qber, now.qber, "+.4f"),
             _more(item.without.key_rate_bits_per_round, now.key_rate_bits_per_round, "+.4f"),
             _more(item.without.key_rate_bits_per_s, now.key_rate_bits_per_s, "+.3g"),
         )
@@ -103,31 +113,60 @@ def _gain(item: Item, now: Yield) -> str:
 
 
 def draw_budget(title: str, budget: Budget) -> Figure:
-    """Returns the bar chart of what each imperfection, and what takes time, costs in rate and S."""
+    """Returns the bar chart of what each imperfection, and what takes time, costs in rate and S.
+
+    A panel that none of them gains anything in is left out; of two such panels S stays.
+
+    Args:
+        title: of the picture.
+        budget: what each part costs.
+    """
     items, now = list(reversed(budget.items)), budget.present
-    figure, (left, right) = new_figure(
-        10.0, 1.5 + 0.24 * len(items), ncols=2, sharey=True, squeeze=True
-    )
-    rows = range(len(items))
-    colours = [_LOOKS[item.kind][1] for item in items]
-    gains = [
-        item.without.herald_rate_hz / now.herald_rate_hz if now.herald_rate_hz else 1.0
-        for item in items
-    ]
-    left.barh(rows, [gain - 1 for gain in gains], left=1, color=colours, height=0.7)
-    left.set_yticks(rows, [f"{item.part}: {item.what}" for item in items])
-    left.set(xscale="log", xlabel="rounds a second, times, without it")
-    left.axvline(1, color=CLOSED, lw=0.6)
-    right.barh(rows, [i.without.chsh_s - now.chsh_s for i in items], color=colours, height=0.7)
-    right.set(xlabel=f"gain in S (now {now.chsh_s:.3f}) without it")
-    right.axvline(0, color=CLOSED, lw=0.6)
-    for axes in (left, right):
+    panels = _panels([item.without for item in items], now)
+    figure, grid = new_figure(
+        3.0 + 3.5 * len(panels), 1.5 + 0.24 * len(items), ncols=len(panels), sharey=True,
+        squeeze=False,
+    )  # fmt: skip
+    rows, colours = range(len(items)), [_LOOKS[item.kind][1] for item in items]
+    for axes, (label, gains, none) in zip(grid[0], panels, strict=True):
+        axes.barh(rows, [gain - none for gain in gains], left=none, color=colours, height=0.7)
+        axes.axvline(none, color=CLOSED, lw=0.6)
+        axes.set(xlabel=label)
         tidy(axes)
         axes.tick_params(labelsize="small")
         axes.margins(y=0.01)
+        if none:
+            _scale_factors(axes)
+    grid[0][0].set_yticks(rows, [f"{item.part}: {item.what}" for item in items])
     figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
     _legend(figure, {item.kind for item in items})
     return figure
+
+
+def _panels(without: list[Yield], now: Yield) -> list[_Panel]:
+    rates = [y.herald_rate_hz / now.herald_rate_hz if now.herald_rate_hz else 1.0 for y in without]
+    known = [(y.chsh_s, now.chsh_s) for y in without]
+    chsh = [0.0 if then is None or s is None else then - s for then, s in known]
+    present = "" if now.chsh_s is None else f" (now {now.chsh_s:.3f})"
+    panels = [
+        _Panel("rounds a second, times, without it", rates, 1.0),
+        _Panel(f"gain in S{present} without it", chsh, 0.0),
+    ]
+    gaining = [p for p in panels if any(abs(gain - p.none) > _NOTHING for gain in p.gains)]
+    return gaining or panels[1:]
+
+
+def _scale_factors(axes: Any) -> None:
+    """Makes an axis of factors logarithmic, with two labels at least and none that collide."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    if math.floor(math.log10(high)) - math.ceil(math.log10(low)) < 1:
+        few = LogLocator(subs=(1.0, 2.0, 5.0)) if high > 2 else MaxNLocator(5)
+        axes.xaxis.set_major_locator(few)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _legend(figure: Figure, kinds: set[str]) -> None:

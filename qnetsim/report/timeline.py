@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PS_PER_US = 1e6
+_NEAREST = 0.25
 
 
 def draw_timeline(title: str, network: Network, link: str, attempts: int) -> Figure:
@@ -29,7 +30,7 @@ def draw_timeline(title: str, network: Network, link: str, attempts: int) -> Fig
     lengths = [arm.channel.length_m for arm in arms]
     unit = max(max(lengths), 1e-9)
     # A link end that lies in the station's own laboratory still gets a line of its own.
-    places = [-max(lengths[0] / unit, 0.15), 0.0, max(lengths[1] / unit, 0.15)]
+    places = [-max(lengths[0] / unit, _NEAREST), 0.0, max(lengths[1] / unit, _NEAREST)]
     delays = tuple(arm.channel.delay_ps for arm in arms)
     for attempt in range(attempts):
         last, start = attempt == attempts - 1, attempt * timing.period
@@ -103,8 +104,9 @@ def _legend(axes: Any) -> None:
         handles=[
             Line2D([], [], color="#c9d6df", lw=6, label="preparation, waiting for the pulse"),
             Line2D([], [], color=SIMULATED, ls="--", lw=0.8, label="photon"),
+            Line2D([], [], color=SIMULATED, lw=1.2, label="photon of the herald"),
             Line2D([], [], color=CLOSED, lw=6, label="window and decision"),
             Line2D([], [], color=PUBLISHED, label="herald"),
         ],
-        frameon=False, fontsize="small", ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2),
+        frameon=False, fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2),
     )  # fmt: skip
