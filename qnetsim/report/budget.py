@@ -18,7 +18,7 @@ _LOOKS = {
     "noise": ("noise", PUBLISHED),
     "time": ("takes time", LIMIT),
 }
-_NOTHING = 1e-9
+_NOTHING = 1e-5
 
 
 class _Panel(NamedTuple):
@@ -164,7 +164,7 @@ def _scale_factors(axes: Any) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = axes.get_xlim()
     if math.floor(math.log10(high)) - math.ceil(math.log10(low)) < 1:
-        few = LogLocator(subs=(1.0, 2.0, 5.0)) if high > 2 else MaxNLocator(5)
+        few = LogLocator(subs=(1.0, 2.0, 5.0)) if high > 2 else MaxNLocator(5, steps=[1, 2, 5, 10])
         axes.xaxis.set_major_locator(few)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
