@@ -216,7 +216,7 @@ class _Progress:
 
     def title(self, title: str) -> str:
         """Returns a picture's title, marked where points are missing."""
-        return f"{title}, PARTIAL: {self._text}" if self.partial else title
+        return f"{title}\nPARTIAL: {self._text}" if self.partial else title
 
     def tell_if_partial(self) -> None:
         """Says on standard error that points are missing, and ends the live line."""
