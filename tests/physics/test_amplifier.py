@@ -161,7 +161,7 @@ def test_an_amplified_link_is_that_of_qutip(seed: int) -> None:
 @pytest.mark.parametrize(
     "kinds", [("photons", "photons"), ("pairs", "pairs"), ("photons", "pairs")]
 )
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(50))
 def test_a_link_with_heralds_on_both_sides_is_that_of_multiplied_creation_operators(kinds, seed):
     rng = np.random.default_rng([32, seed])
     alice, bob = (RandomSide(rng, name, kind) for name, kind in zip("AB", kinds, strict=True))
@@ -171,8 +171,9 @@ def test_a_link_with_heralds_on_both_sides_is_that_of_multiplied_creation_operat
 
 
 @pytest.mark.parametrize("kind", ["photons", "pairs"])
-def test_double_emission_is_that_of_multiplied_creation_operators(kind: str) -> None:
-    rng = np.random.default_rng(33)
+@pytest.mark.parametrize("seed", range(25))
+def test_double_emission_is_that_of_multiplied_creation_operators(seed: int, kind: str) -> None:
+    rng = np.random.default_rng([33, seed])
     alice, bob = RandomSide(rng, "A", None), RandomSide(rng, "B", kind)
     emission, pair_chances = chances(rng, 3), chances(rng, 3)
     expected = counted_table(alice, bob, pair_chances, emission, count_by_hand)
