@@ -139,6 +139,7 @@ class _ClosedForm:
         self._heard = math.prod(self._in_time)
         self._slots = (self._slot_rates(0), self._slot_rates(1))
         self._heralds = spec.heralds
+        self._turning = any(arm.channel.rotation_drift_deg_per_hour for arm in self.arms)
         sessions = Sessions(
             self.timing,
             sum(slot.loss_per_s for slot in self._slots),
@@ -155,9 +156,11 @@ class _ClosedForm:
             [self.attempt.herald_chances(there).sum(axis=1) for there in present]
         )
         chances = by_cause.sum(axis=1)
-        in_burst = self.attempt.in_burst(present[0])
-        by_attempt = np.tile(chances, (len(in_burst), 1))
-        by_attempt[:, 0] = in_burst
+        by_attempt = chances[None]
+        if self.attempt.remembers:
+            in_burst = self.attempt.in_burst(present[0])
+            by_attempt = np.tile(chances, (len(in_burst), 1))
+            by_attempt[:, 0] = in_burst
         renewal = session_renewal(self.timing, self._slots, by_attempt)
         weights = renewal.with_particles
         states = np.sum(
@@ -169,14 +172,11 @@ class _ClosedForm:
             axis=0,
         )
         by_name = {
-            name: transmitted(
-                states[:, patterns].sum(axis=(0, 1)).astype(complex),
-                self.station.spec,
-                self.arms,
-                time_ps,
-            )
+            name: states[:, patterns].sum(axis=(0, 1)).astype(complex)
             for name, patterns in self._patterns().items()
         }
+        if self._turning:
+            by_name = {name: self._behind(state, time_ps) for name, state in by_name.items()}
         return _Instant(renewal, float(chances[0]), weights @ by_cause, by_name)
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
@@ -190,6 +190,8 @@ class _ClosedForm:
             name: np.sum([w * i.states[name] for w, i in pairs], axis=0)
             for name in self._patterns()
         }
+        if not self._turning:
+            sums = {name: self._behind(state, 0) for name, state in sums.items()}
         traces = {name: float(np.trace(state).real) for name, state in sums.items()}
         heralded = {
             name: (traces[name] / total, state / traces[name])
@@ -211,6 +213,10 @@ class _ClosedForm:
         """Returns the accepted click sets of each accepted Bell state."""
         names = sorted(set(self._heralds.values()))
         return {name: [k for k, v in self._heralds.items() if v == name] for name in names}
+
+    def _behind(self, state: Matrix, time_ps: int) -> Matrix:
+        """Returns the memories' state with what their photons met on their way at a time in ps."""
+        return transmitted(state, self.station.spec, self.arms, time_ps)
 
     def _aged(self, state: Matrix) -> Matrix:
         """Returns a state as it is when the memories are read out."""

@@ -91,14 +91,13 @@ class MeanAttempt:
     def in_burst(self, transmissions: Transmissions) -> list[float]:
         """Returns the chance of a herald in the first, second, ... attempt of a burst.
 
-        The last one holds for all later ones; both nodes hear of these heralds.
+        The last one holds for all later ones; both nodes hear of these heralds. Only where
+        detectors remember do they differ.
 
         Args:
             transmissions: of either channel; 0 where no particle emits.
         """
-        if self.remembers:
-            return self._blind_in(transmissions).herald_chances
-        return [self._heard * float(self.herald_chances(transmissions).sum())]
+        return self._blind_in(transmissions).herald_chances
 
     def _laws(self, transmissions: Transmissions) -> Iterator[tuple[Any, float]]:
         """Yields what can reach the station, with its chance."""

@@ -9,6 +9,7 @@ where a trap loads.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -108,7 +109,7 @@ def session_renewal(
     cooling_s = to_seconds(timing.cooling)
     cycle_s = to_seconds(timing.cycle)
     burst_s = cycle_s - cooling_s
-    first_check = _survivors(slots, [go_s + cooling_s] * 2)[0]
+    first_check = _survivors(slots, (go_s + cooling_s,) * 2)[0]
     cycle = _cycle(timing, slots, herald_chances)
     herald = float(cycle.heralds.sum())
     exits = herald + cycle.survivors[1:].sum()
@@ -151,7 +152,7 @@ def working_share(timing: Timing, slots: tuple[SlotRates, SlotRates], renewal: R
     if not timing.calibration:
         return 1.0
     calibration_s, due_s = to_seconds(timing.calibration), to_seconds(timing.calibrate_every)
-    survivors = _survivors(slots, [calibration_s] * 2)[0][1:]
+    survivors = _survivors(slots, (calibration_s,) * 2)[0][1:]
     loading_s = _gaps_after_loss(slots)[1:]
     late_s = float(survivors @ (loading_s * np.exp(-due_s / loading_s)))
     again_s = float(survivors @ loading_s) - late_s
@@ -179,7 +180,10 @@ def _go_s(slots: tuple[SlotRates, SlotRates]) -> float:
     return max(slot.latency_s for slot in slots)
 
 
-def _survivors(slots: tuple[SlotRates, SlotRates], times_s: list[float]) -> NDArray[np.float64]:
+@lru_cache(maxsize=64)
+def _survivors(
+    slots: tuple[SlotRates, SlotRates], times_s: tuple[float, float]
+) -> NDArray[np.float64]:
     """Returns the chances, shape (4, 4), of which particles are left after each slot's time.
 
     Rows are what was there, columns what is left: both, the first's, the second's, none.
@@ -192,8 +196,9 @@ def _survivors(slots: tuple[SlotRates, SlotRates], times_s: list[float]) -> NDAr
 def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: Vector) -> _Cycle:
     """Sums over the attempts of a burst; from the last row on a matrix power does it in log(n)."""
     period_s = to_seconds(timing.period)
-    survive = _survivors(slots, [period_s] * 2)
-    before = _survivors(slots, [to_seconds(emission) for emission in timing.emissions])[0]
+    survive = _survivors(slots, (period_s,) * 2)
+    first_pulse, second_pulse = (to_seconds(emission) for emission in timing.emissions)
+    before = _survivors(slots, (first_pulse, second_pulse))[0]
     attempts, heralds, index_sum = np.zeros(4), np.zeros(4), 0.0
     first = herald_chances[: timing.burst]
     for index, chances in enumerate(first[:-1]):
@@ -206,7 +211,8 @@ def _cycle(timing: Timing, slots: tuple[SlotRates, SlotRates], herald_chances: V
     last, total, sums = _power_sums(before, np.diag(1 - chances) @ survive, left)
     index_sum += float(((begun + left) * total - sums) @ chances)
     heralds += total * chances
-    to_check = [to_seconds(timing.period + timing.cooling - e) for e in timing.emissions]
+    cycle_s = period_s + to_seconds(timing.cooling)
+    to_check = cycle_s - first_pulse, cycle_s - second_pulse
     return _Cycle(
         heralds,
         attempts + total,
@@ -229,6 +235,7 @@ def _power_sums(start: Vector, step: Vector, count: int) -> tuple[Vector, Vector
     return last, total, sums + total
 
 
+@lru_cache(maxsize=64)
 def _gaps_after_loss(slots: tuple[SlotRates, SlotRates]) -> Vector:
     """Returns the mean time until both particles are there and announced, shape (4,).
 
@@ -243,6 +250,7 @@ def _gaps_after_loss(slots: tuple[SlotRates, SlotRates]) -> Vector:
     return np.concatenate([[0.0], waits]) + max(slot.latency_s for slot in slots)
 
 
+@lru_cache(maxsize=64)
 def _gap_after_round(
     slots: tuple[SlotRates, SlotRates], there: tuple[bool, bool] = (True, True)
 ) -> float:
