@@ -72,7 +72,7 @@ def test_herald_probability_state_and_correlators_follow_from_the_parts(
         assert waited * 1e-12 == pytest.approx(2 * flight_s + 100e-9, abs=2e-12)
     rho = rho / rho.tr()
     share, state = expected.states[bell_state]
-    assert share == 1
+    assert share == pytest.approx(1, abs=1e-15)
     assert np.allclose(state, rho.full(), atol=1e-8)
 
     figures = protocol_expectation(protocol, small_network.arms("main"), expected.states)
