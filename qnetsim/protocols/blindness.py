@@ -103,11 +103,13 @@ def blind_attempts(
     start = chain.all_see
     for _ in range(_MOST_SESSIONS):
         bursts = chain.bursts(start)
-        following = chain.next_start(chain.attempts(bursts))
+        attempts = chain.attempts(bursts)
+        following = chain.next_start(attempts)
         if np.abs(following - start).sum() < _CONVERGED:
             break
         start = following
-    return BlindAttempts(chain.shares(chain.attempts(bursts)), chain.herald_chances(bursts))
+    in_burst = chain.herald_chances(bursts) if sessions.timing.burst else [chain.mean(attempts)]
+    return BlindAttempts(chain.shares(attempts), in_burst)
 
 
 class _Chain:
@@ -140,11 +142,12 @@ class _Chain:
         """Returns how many attempts of these bursts find each state."""
         return _series(bursts, self._attempt, self._timing.burst or _MOST_ATTEMPTS)[0]
 
+    def mean(self, attempts: Vector) -> float:
+        """Returns the mean chance of a herald in these attempts."""
+        return float(attempts @ self._herald_chances / attempts.sum())
+
     def herald_chances(self, bursts: Vector) -> list[float]:
         """Returns the chance of a herald in the first, second, ... attempt of these bursts."""
-        if not self._timing.burst:
-            attempts = self.attempts(bursts)
-            return [float(attempts @ self._herald_chances / attempts.sum())]
         chances, before = [], bursts / bursts.sum()
         for _ in range(self._timing.burst):
             chances.append(float(before @ self._herald_chances))

@@ -151,8 +151,7 @@ class _ClosedForm:
         """Returns the averages with the channels as they are at a time in ps."""
         first, second = (arm.transmission(time_ps) for arm in self.arms)
         present = ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
-        heard = math.prod(self._in_time)
-        by_cause = heard * np.array(
+        by_cause = self._heard * np.array(
             [self.attempt.herald_chances(there).sum(axis=1) for there in present]
         )
         chances = by_cause.sum(axis=1)

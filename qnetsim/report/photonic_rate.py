@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from qnetsim.budget import LINEAR_OPTICS
 from qnetsim.channels.fibre import Fibre
 from qnetsim.photonic_budget import expected
 from qnetsim.photonic_result import PhotonicResult
@@ -90,16 +91,13 @@ def rate_at(link: PulsedLink, protocol: PulsedDIQKD, length_m: float) -> RatePoi
     """Returns the heralds a second of a link at a length.
 
     The limit of such a link has every part perfect and one pair in each pulse: T heralds a pulse,
-    T of all fibre, times 1/2 for each Bell measurement, which linear optics makes half the time.
-    Heralds without a photon for either user may exceed it.
+    T of all fibre, times ``LINEAR_OPTICS`` for each Bell measurement. Heralds without a photon for
+    either user may exceed it.
 
     Args:
         link: the hardware, which heralds.
         protocol: what the users do.
         length_m: of the fibres together, in m.
-
-    References:
-        Calsamiglia and Luetkenhaus, Appl. Phys. B 72, 67 (2001), arXiv quant-ph/0007058.
     """
     longer = stretched(link, length_m)
     law = expected(longer, protocol).law
@@ -109,7 +107,7 @@ def rate_at(link: PulsedLink, protocol: PulsedDIQKD, length_m: float) -> RatePoi
     return RatePoint(
         length_m,
         heralds_hz,
-        passed / 2 ** _bell_measurements(link) * pulses_hz,
+        passed * LINEAR_OPTICS ** _bell_measurements(link) * pulses_hz,
         repeaterless_bits(passed) * pulses_hz,
         law.cause_shares.get("pair", 0.0) * heralds_hz,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qnetsim import units
+from qnetsim.budget import LINEAR_OPTICS
 from qnetsim.network import Network
 from qnetsim.nodes.memory import MemoryNode, Trap
 from qnetsim.protocols.diqkd import DIQKD
@@ -139,7 +140,7 @@ def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> 
     flight = max(arm.channel.delay_ps for arm in arms)
     round_trip_s = units.to_seconds(flight + max(Timing.of(arms, station).latencies))
     attempts_hz = 1 / round_trip_s
-    heralds = {"single-photon": None, "midpoint": 1.0}.get(station.measurement, 0.5)
+    heralds = {"single-photon": None, "midpoint": 1.0}.get(station.measurement, LINEAR_OPTICS)
     return RatePoint(
         length_m,
         expected.herald_rate_hz if expected else None,
