@@ -16,31 +16,18 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
-
-TSIRELSON = 2 * np.sqrt(2.0)
-"""Largest quantum CHSH value."""
-
-ROUNDING_BITS = 1e-12
-"""Taken off every entropy (bits), so that none lies above the true bound: the error of either, seen
-against 50-digit arithmetic, stays below 2e-14."""
+from qnetsim.security.information import (
+    FloatArray,
+    binary_entropy,
+    chsh_value,
+    conjugate_entropy,
+    rounded_down,
+    within,
+)
 
 _GOLDEN = (1 + np.sqrt(5.0)) / 2
-
-
-def binary_entropy(p: ArrayLike) -> FloatArray:
-    """Returns h(p) = -p log2 p - (1 - p) log2(1 - p) in bits, with h(0) = h(1) = 0.
-
-    Args:
-        p: probability, any shape.
-
-    Raises:
-        ValueError: a value lies outside [0, 1] or is not a number.
-    """
-    p = _within(p, 0.0, 1.0, "probability")
-    return np.abs(p * _log2_or_zero(p) + (1 - p) * _log2_or_zero(1 - p))
 
 
 def chsh_entropy(s: ArrayLike) -> FloatArray:
@@ -60,8 +47,8 @@ def chsh_entropy(s: ArrayLike) -> FloatArray:
     References:
         Pironio et al., arXiv 0903.4460; Acin et al., arXiv quant-ph/0702152.
     """
-    s = _chsh_value(s)
-    return _rounded_down(_conjugate_entropy(np.maximum(s, 2.0) ** 2 / 4 - 1))
+    s = chsh_value(s)
+    return rounded_down(conjugate_entropy(np.maximum(s, 2.0) ** 2 / 4 - 1))
 
 
 def two_basis_entropy(s: ArrayLike) -> FloatArray:
@@ -99,10 +86,10 @@ def two_basis_entropy(s: ArrayLike) -> FloatArray:
         Masini, Pironio and Woodhead, arXiv 2107.08894 (E in closed form: the authors' program,
         github.com/MicheleMasini1996/diqkd-2input2output); Berta et al., arXiv 0909.0950.
     """
-    s = _chsh_value(s)
+    s = chsh_value(s)
     touch, slope = _tangent_from_local()
     u = _hull_parameter(np.maximum(s, touch))
-    return _rounded_down(np.where(s < touch, slope * (s - 2), _conjugate_entropy(_least_square(u))))
+    return rounded_down(np.where(s < touch, slope * (s - 2), conjugate_entropy(_least_square(u))))
 
 
 def chsh_key_rate(s: ArrayLike, q: ArrayLike, sifting: ArrayLike) -> FloatArray:
@@ -121,7 +108,7 @@ def chsh_key_rate(s: ArrayLike, q: ArrayLike, sifting: ArrayLike) -> FloatArray:
     Raises:
         ValueError: abs(S) exceeds 4, or q or sifting lies outside [0, 1].
     """
-    return _within(sifting, 0.0, 1.0, "sifting") * (chsh_entropy(s) - binary_entropy(q))
+    return within(sifting, 0.0, 1.0, "sifting") * (chsh_entropy(s) - binary_entropy(q))
 
 
 def two_basis_key_rate(
@@ -143,12 +130,7 @@ def two_basis_key_rate(
         ValueError: abs(S) exceeds 4, or q0, q1 or sifting lies outside [0, 1].
     """
     leaked = (binary_entropy(q0) + binary_entropy(q1)) / 2
-    return _within(sifting, 0.0, 1.0, "sifting") * (two_basis_entropy(s) - leaked)
-
-
-def _conjugate_entropy(square: FloatArray) -> FloatArray:
-    """f(y) = 1 - h((1 + sqrt y)/2) bits of an outcome whose conjugate has squared correlator y."""
-    return 1 - binary_entropy((1 + np.sqrt(np.clip(square, 0.0, 1.0))) / 2)
+    return within(sifting, 0.0, 1.0, "sifting") * (two_basis_entropy(s) - leaked)
 
 
 def _least_square(u: FloatArray) -> FloatArray:
@@ -170,30 +152,8 @@ def _tangent_from_local() -> tuple[float, float]:
     from scipy.optimize import minimize_scalar
 
     def chord(s: float) -> float:
-        return float(_conjugate_entropy(_least_square(_hull_parameter(np.array(s)))) / (s - 2))
+        return float(conjugate_entropy(_least_square(_hull_parameter(np.array(s)))) / (s - 2))
 
     # The chord is stationary here: an error of 1e-7 in S costs 1e-14 in the slope.
     least = minimize_scalar(chord, bounds=(2.1, 2.5), method="bounded", options={"xatol": 1e-9})
     return float(least.x), float(least.fun)
-
-
-def _rounded_down(bits: FloatArray) -> FloatArray:
-    rounded: FloatArray = np.maximum(bits - ROUNDING_BITS, 0.0)
-    return rounded
-
-
-def _chsh_value(s: ArrayLike) -> FloatArray:
-    quantum: FloatArray = np.minimum(_within(s, -4.0, 4.0, "CHSH value"), TSIRELSON)
-    return quantum
-
-
-def _log2_or_zero(x: FloatArray) -> FloatArray:
-    return np.log2(np.where(x > 0, x, 1.0))
-
-
-def _within(value: ArrayLike, low: float, high: float, name: str) -> FloatArray:
-    array = np.asarray(value, dtype=np.float64)
-    outside = ~((array >= low) & (array <= high))
-    if outside.any():
-        raise ValueError(f"{name} ({array[outside][0]}) must lie within [{low:g}, {high:g}]")
-    return array

@@ -14,14 +14,12 @@ from scipy.optimize import brentq, minimize
 from scipy.special import entr
 
 from qnetsim.security.entropy import (
-    ROUNDING_BITS,
-    TSIRELSON,
-    binary_entropy,
     chsh_entropy,
     chsh_key_rate,
     two_basis_entropy,
     two_basis_key_rate,
 )
+from qnetsim.security.information import ROUNDING_BITS, TSIRELSON, binary_entropy
 
 BOUNDS = [chsh_entropy, two_basis_entropy]
 MUNICH = {"s": 2.578, "q0": 0.0781, "q1": 0.0777}
