@@ -46,7 +46,7 @@ def chsh_value(s: ArrayLike) -> FloatArray:
 
 
 def within(value: ArrayLike, low: float, high: float, name: str) -> FloatArray:
-    """Returns a value as an array; raises ValueError where it lies outside [low, high] or is NaN."""
+    """Returns a value as an array; raises ValueError if it lies outside [low, high] or is NaN."""
     array = np.asarray(value, dtype=np.float64)
     outside = ~((array >= low) & (array <= high))
     if outside.any():
