@@ -1,0 +1,1 @@
+"""Certified entropy bounds from semidefinite relaxations of the quantum set."""

@@ -1,0 +1,234 @@
+"""The semidefinite programs themselves, through cvxpy: the one module that imports it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import cvxpy
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+
+from qnetsim.security.npa.certificate import Certificate, certificate, known_mean
+from qnetsim.security.npa.problem import Polynomial, Problem
+from qnetsim.security.npa.quadrature import radau
+from qnetsim.security.npa.relaxation import Relaxation
+from qnetsim.security.npa.repair import repair
+from qnetsim.security.npa.symmetry import orbits, sectors, symmetries
+from qnetsim.security.npa.words import Y_ADJOINT, Y, multiply
+
+Real = NDArray[np.float64]
+
+Report = Callable[[int, int], None]
+"""Is told how many nodes are solved, and of how many."""
+
+
+class NoQuantumDevice(ValueError):
+    """Values of the constraints that no quantum device gives."""
+
+
+class SolverFailure(RuntimeError):
+    """A solver that found nothing to certify."""
+
+
+class Solution(NamedTuple):
+    """What a semidefinite program came to.
+
+    Attributes:
+        certificate: the proof, the only thing that is a bound.
+        solver_bits: the solver's own value, a diagnostic: it may lie above the truth.
+    """
+
+    certificate: Certificate
+    solver_bits: float
+
+
+class EntropyProgram:
+    """An entropy problem as a semidefinite program: compiled once, solved for many statistics.
+
+    Args:
+        problem: the raw key and what is known.
+        nodes: of the quadrature, the trivial one included. More lie closer to the entropy, and
+            matter most where it is near its largest.
+        solver: any that cvxpy has for semidefinite programs.
+        options: the solver's.
+
+    Raises:
+        ValueError: the level has too few words, or the constraints do not fix the share of kept
+            rounds.
+
+    References:
+        Brown, Fawzi and Fawzi, arXiv 2106.13692.
+    """
+
+    def __init__(
+        self, problem: Problem, nodes: int, solver: str = cvxpy.CLARABEL, **options: Any
+    ) -> None:
+        self.problem = problem
+        self.nodes = nodes
+        self.relaxation = Relaxation(problem)
+        self._solver = solver
+        self._options = options
+        known_mean(problem, self.relaxation.last())
+
+    def solve(self, values: ArrayLike, report: Report | None = None) -> Solution:
+        """Returns the certified bound for some statistics.
+
+        Nodes are solved side by side in threads, two at a time.
+
+        Args:
+            values: of the problem's constraints, shape (constraints,).
+            report: is told of progress.
+
+        Raises:
+            NoQuantumDevice: the solver finds the values outside the quantum set (its relaxation).
+            SolverFailure: the solver ended without a solution.
+            CertificateError: its solution proves nothing.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        rule = radau(self.nodes)
+        form = self._form
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            tasks = [pool.submit(form.solve, *form.data(t, values)) for t in rule.nodes]
+            duals, optima = [], []
+            for done, (t, task) in enumerate(zip(rule.nodes, tasks, strict=True), 1):
+                optimum, matrices = form.unpack(t, values, task.result())
+                optima.append(optimum)
+                duals.append(repair(self.relaxation, t, matrices))
+                if report:
+                    report(done, len(rule.nodes))
+        found = certificate(self.problem, self.nodes, duals)
+        return Solution(found, self._bits(values, optima))
+
+    @cached_property
+    def _form(self) -> _Form:
+        return _Form(self.relaxation, self._solver, self._options)
+
+    def _bits(self, values: Real, optima: list[float]) -> float:
+        rule = radau(self.nodes)
+        nats = float(rule.last_weight) * self._mean(self.relaxation.last(), values)
+        for t, w, optimum in zip(rule.nodes, rule.weights, optima, strict=True):
+            base = self._mean(self.relaxation.base(Fraction(t)), values)
+            nats += w / t * (base + self.relaxation.scale * optimum)
+        return nats / float(np.log(2))
+
+    def _mean(self, polynomial: Polynomial, values: Real) -> float:
+        constant, slope = known_mean(self.problem, polynomial)
+        return float(constant) + float(np.dot(np.array(slope, dtype=np.float64), values))
+
+
+_AT_ONCE = 2
+
+
+class _Form:
+    """A relaxation in a solver's standard form, in which only numbers change.
+
+    Moments are an affine function of the values of the constraints and of free variables.
+    """
+
+    def __init__(self, relaxation: Relaxation, solver: str, options: dict[str, Any]) -> None:
+        self._relaxation = relaxation
+        self._solver = solver
+        self._options = options
+        group = symmetries(relaxation)
+        self._bases = sectors(relaxation, group)
+        self._one, self._given, self._free = _affine(relaxation, orbits(relaxation, group))
+        self._values = cvxpy.Parameter(self._given.shape[1])
+        self._cost = cvxpy.Parameter(self._free.shape[1])
+        self._eve = _eve_moments(relaxation)
+        self._largest = cvxpy.Parameter(len(self._eve))
+        self._variables = cvxpy.Variable(self._free.shape[1])
+        self._positive = [
+            [self._sector(block.ids, basis) for basis in self._bases] for block in relaxation.blocks
+        ]
+        bounded = self._free[self._eve] @ self._variables <= self._largest
+        constraints = [one for block in self._positive for one in block]
+        self._program = cvxpy.Problem(
+            cvxpy.Minimize(self._cost @ self._variables), [*constraints, bounded]
+        )
+
+    def data(self, t: float, values: Real) -> tuple[Any, Any, Any]:
+        """Returns the program at a node in the solver's form."""
+        self._values.value = values
+        self._cost.value = self._free.T @ self._objective(t)
+        self._largest.value = self._relaxation.largest(t)[self._eve]
+        return self._program.get_problem_data(self._solver, solver_opts=self._options)
+
+    def solve(self, data: Any, chain: Any, inverse: Any) -> tuple[Any, Any, Any]:
+        """Solves it: touches nothing that other threads do."""
+        try:
+            raw = chain.solve_via_data(self._program, data, solver_opts=dict(self._options))
+        except cvxpy.SolverError as error:
+            raise SolverFailure(f"{self._solver}: {error}") from None
+        return raw, chain, inverse
+
+    def unpack(
+        self, t: float, values: Real, solved: tuple[Any, Any, Any]
+    ) -> tuple[float, list[Real]]:
+        """Returns the optimum and a dual matrix for each block."""
+        raw, chain, inverse = solved
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # inaccurate: the certificate tells
+                self._program.unpack_results(raw, chain, inverse)
+        except cvxpy.SolverError as error:
+            raise SolverFailure(f"{self._solver}: {error}") from None
+        status = self._program.status
+        if status in (cvxpy.INFEASIBLE, cvxpy.INFEASIBLE_INACCURATE):
+            raise NoQuantumDevice("no quantum device gives these statistics")
+        if status not in (cvxpy.OPTIMAL, cvxpy.OPTIMAL_INACCURATE):
+            raise SolverFailure(f"{self._solver} ended with status {status} at t = {t:.4g}")
+        moments = self._one + self._given @ values + self._free @ self._variables.value
+        matrices = [
+            sum(
+                basis @ np.asarray(one.dual_value) @ basis.T
+                for basis, one in zip(self._bases, block, strict=True)
+            )
+            for block in self._positive
+        ]
+        return float(self._objective(t) @ moments), matrices
+
+    def _objective(self, t: float) -> Real:
+        coefficients = np.zeros(self._relaxation.size)
+        for moment, value in self._relaxation.objective(Fraction(t)).items():
+            coefficients[moment] = float(value)
+        return coefficients
+
+    def _sector(self, ids: NDArray[np.int64], basis: Real) -> Any:
+        index = ids[self._relaxation.matrix.index].ravel()
+        size = len(index)
+        standing = scipy.sparse.csr_matrix(
+            (np.ones(size), (np.arange(size), index)), shape=(size, self._relaxation.size)
+        )
+        narrow = scipy.sparse.csr_matrix(basis)
+        entries = scipy.sparse.kron(narrow, narrow).T.tocsr() @ standing
+        one, given, free = (
+            entries @ part for part in (self._one, self._given, scipy.sparse.csr_matrix(self._free))
+        )
+        flat = free @ self._variables + given @ self._values + one
+        return cvxpy.reshape(flat, (basis.shape[1],) * 2, order="C") >> 0
+
+
+def _affine(relaxation: Relaxation, table: Real) -> tuple[Real, Real, Real]:
+    """Returns moments as one + given . values + free . variables."""
+    known = relaxation.known @ table
+    fixed = np.flatnonzero(known.any(axis=0))
+    _, size, right = np.linalg.svd(known[:, fixed])
+    rank = int((size > 1e-9).sum())
+    inverse, null = np.linalg.pinv(known[:, fixed]), right[rank:].T
+    others = np.setdiff1d(np.arange(1, table.shape[1]), fixed)
+    given = np.round(table[:, fixed] @ inverse, 15)
+    free = np.hstack([table[:, fixed] @ null, table[:, others]])
+    return table[:, 0], given, free
+
+
+def _eve_moments(relaxation: Relaxation) -> NDArray[np.int64]:
+    pairs = [multiply(Y, Y_ADJOINT), multiply(Y_ADJOINT, Y)]
+    return np.array(
+        [relaxation.moment(word, n) for n in range(len(relaxation.blocks)) for word in pairs]
+    )
