@@ -230,7 +230,8 @@ def _yield(network: Network, protocol: DIQKD, expected: LinkExpectation) -> Yiel
         return Yield(0.0, None, None, None, None, None)
     figures = protocol_expectation(protocol, network.arms(protocol.link), expected.states)
     sifting = sum(figures.key_probabilities)
-    rate = key_rate(protocol.bound, figures.chsh_s, figures.qbers, sifting)
+    leak_bits = protocol.leak_bits_per_round
+    rate = key_rate(protocol.bound, figures.chsh_s, figures.qbers, sifting, leak_bits)
     pairs = zip(figures.qbers, figures.key_probabilities, strict=True)
     return Yield(
         expected.herald_rate_hz,

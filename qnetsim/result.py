@@ -193,7 +193,8 @@ class Result(display.Shown):
             return None
         total = len(self.rounds.x)
         sifting = sum(q.rounds for q in self.qbers if q) / total
-        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifting)
+        leak_bits = self.protocol.leak_bits_per_round
+        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifting, leak_bits)
 
     @cached_property
     def expected_key_rate_bits_per_round(self) -> float | None:
@@ -201,7 +202,8 @@ class Result(display.Shown):
         if self.expected is None:
             return None
         sifting = sum(self.expected.key_probabilities)
-        return key_rate(self.protocol.bound, self.expected.chsh_s, self.expected.qbers, sifting)
+        s, leak_bits = self.expected.chsh_s, self.protocol.leak_bits_per_round
+        return key_rate(self.protocol.bound, s, self.expected.qbers, sifting, leak_bits)
 
     def summary(self) -> dict[str, Any]:
         """Returns the figures under the documented keys of ``qnetsim run --json``."""
@@ -317,7 +319,9 @@ class Result(display.Shown):
         return (1 + (levels - 1) * visibility) / levels
 
 
-def key_rate(bound: str, s: float, qbers: list[float], sifting: float) -> float:
+def key_rate(
+    bound: str, s: float, qbers: list[float], sifting: float, leak_bits: float = 0.0
+) -> float:
     """Returns the asymptotic secret bits a round by a bound, 0 or more.
 
     Args:
@@ -325,12 +329,13 @@ def key_rate(bound: str, s: float, qbers: list[float], sifting: float) -> float:
         s: the CHSH value.
         qbers: the error rate of each key pair.
         sifting: the share of rounds that are key rounds.
+        leak_bits: bits that leave the laboratories in a round.
     """
     if bound == "chsh":
         rate = chsh_key_rate(s, qbers[0], sifting)
     else:
         rate = two_basis_key_rate(s, qbers[0], qbers[1], sifting)
-    return max(0.0, float(rate))
+    return max(0.0, float(rate) - leak_bits)
 
 
 def _over(amount: float, seconds: float) -> float:

@@ -19,6 +19,7 @@ from qnetsim.spec import (
     Name,
     NonNegative,
     Spec,
+    Text,
     described,
     dotted,
     keys_at,
@@ -27,7 +28,6 @@ from qnetsim.spec import (
     within,
 )
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 SettingPair = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
 RunSeconds = Annotated[float, AfterValidator(within(1e-12, LONGEST_RUN_S))]
 Figure = Annotated[float, AfterValidator(within(-1e18, 1e18))]

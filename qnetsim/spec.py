@@ -52,6 +52,7 @@ GroupIndex = Annotated[float, AfterValidator(within(1, 10))]
 Exponent = Annotated[float, AfterValidator(within(0, 10, open_low=True))]
 PositiveInteger = Annotated[int, AfterValidator(within(1, 10**9))]
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_\-]*$"
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=64)]
 
 

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from qnetsim.nodes.slot import Slot
 from qnetsim.protocols.slot_cycle import Herald
 from qnetsim.rng import Stream
-from qnetsim.spec import Name, Spec, described, within
+from qnetsim.spec import Metres, Name, NonNegative, Spec, Text, described, within
 from qnetsim.timeline import ProcessGenerator, Timeline
 
 AngleDeg = Annotated[float, AfterValidator(within(-360, 360))]
@@ -50,6 +50,35 @@ class Party(Spec):
         return (0.5 + self.input_bias) ** ones * (0.5 - self.input_bias) ** (bits - ones)
 
 
+class Isolation(Spec):
+    """What keeps settings and outcomes inside the two laboratories, for ``qnetsim audit``.
+
+    A leak of so many bits a round lowers the entropy of the key, given what Eve holds, by no more
+    than that (chain rule). It must not reach the other device before that has its outcome: no
+    deduction makes up for a Bell test between devices that talk (arXiv 2302.13928).
+    """
+
+    distance_m: Metres | None = described(
+        "from one measurement to the other in a straight line", default=None
+    )
+    instead_of_separation: Text | None = described(
+        "what is assumed where the choice on one side and the outcome on the other are not "
+        "space-like separated",
+        default=None,
+    )
+    instead_of_shutter: Text | None = described(
+        "what is assumed of a node that has no shutter", default=None
+    )
+    instead_of_emptying: Text | None = described(
+        "what is assumed of a node whose particle stays in the trap", default=None
+    )
+    leak_bits_per_round: NonNegative | None = described(
+        "bound on the bits that leave the laboratories in a round, deducted from the key; 0 only "
+        "where nothing is taken to leak",
+        default=None,
+    )
+
+
 class DIQKD(Spec):
     """Event-ready DI-QKD between two parties.
 
@@ -67,6 +96,14 @@ class DIQKD(Spec):
         "X, Y and sign of each term of S"
     )
     bound: Literal["chsh", "two-basis"] = described("the entropy bound of the key rate")
+    isolation: Isolation | None = described(
+        "what keeps settings and outcomes secret; not stated where it is absent", default=None
+    )
+
+    @property
+    def leak_bits_per_round(self) -> float:
+        """Bits a round that are deducted from the key for what leaks; 0 where none are stated."""
+        return (self.isolation.leak_bits_per_round if self.isolation else None) or 0.0
 
 
 class InputGenerator:
@@ -124,6 +161,7 @@ class PartyProcess:
         """Plays one round, from the herald's arrival to the outcome."""
         timeline = self._timeline
         setting = self._inputs.draw()
+        self._note("choice", slot, herald)
         if slot.readout_delay_ps:
             yield timeline.timeout(slot.readout_delay_ps)
         outcome = slot.measure(self._angles[herald.bell_state][setting])
@@ -134,6 +172,13 @@ class PartyProcess:
         record.setting.append(setting)
         record.outcome.append(outcome)
         record.time_ps.append(timeline.now)
+        self._note("outcome", slot, herald)
+
+    def _note(self, name: str, slot: Slot, herald: Herald) -> None:
+        """Notes an instant of a round in the trace, if there is one."""
+        now = self._timeline.now
+        if self._timeline.trace:
+            self._timeline.trace.add(slot.name, name, now, now, number=herald.number)
 
 
 FRAMES: tuple[dict[str, int], dict[str, int]] = ({"psi+": 1, "psi-": 1}, {"psi+": 1, "psi-": -1})
