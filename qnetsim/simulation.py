@@ -132,6 +132,9 @@ class Simulation:
         attempts, attempting_ps = link.progress()
         sim_time_s = units.to_seconds(now_ps)
         columns = [(p.record.herald, p.record.setting, p.record.outcome) for p in self._parties]
+        rounds = match_rounds(columns[0], columns[1])
+        if self.timeline.trace:
+            self.timeline.trace.about = self._about(len(rounds.herald))
         expected_link = link_expectation(self.network, self.protocol.link, sim_time_s)
         expected = None
         if expected_link is not None and expected_link.states:
@@ -153,13 +156,28 @@ class Simulation:
                 link.log, link.spec.heralds, link.station.optics.causes, link.states
             ),
             heralds_missed=link.log.missed,
-            rounds=match_rounds(columns[0], columns[1]),
+            rounds=rounds,
             protocol=self.protocol,
             causes=link.station.optics.causes,
             memory_levels=tuple(arm.node.memory_levels for arm in link.arms),
             expected_link=expected_link,
             expected=expected,
         )
+
+    def _about(self, rounds: int) -> dict[str, Any]:
+        """Returns what a reader of the trace must know to judge its rounds."""
+        return {
+            "scenario": self.name,
+            "seed": self.seed,
+            "resolution": self.resolution,
+            "sim_time_s": units.to_seconds(self.timeline.now),
+            "rounds": rounds,
+            "protocol": self.protocol.model_dump(mode="json", exclude_none=True),
+            "nodes": {
+                arm.name: arm.node.model_dump(mode="json", exclude_none=True)
+                for arm in self.link.arms
+            },
+        }
 
 
 def simulate(

@@ -33,10 +33,16 @@ class Span(NamedTuple):
 
 
 class Trace:
-    """Collects spans in memory; a simulation without one spends nothing on it."""
+    """Collects spans in memory; a simulation without one spends nothing on it.
+
+    Attributes:
+        spans: what happened.
+        about: what was run, for whoever reads the file alone; a simulation fills it in.
+    """
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
+        self.about: dict[str, Any] = {}
 
     def add(self, track: str, name: str, start_ps: int, end_ps: int, **details: Any) -> None:
         """Notes that an activity ran from start to end, in ps, on a track."""
@@ -63,10 +69,11 @@ class Trace:
             OSError: the file cannot be written.
 
         References:
-            Trace Event Format, "Complete Events" and "Metadata Events".
+            Trace Event Format, "Complete Events", "Metadata Events" and "JSON Object Format".
         """
-        text = json.dumps({"traceEvents": self._events(), "displayTimeUnit": "ns"})
-        data = text.encode()
+        data = json.dumps(
+            {"traceEvents": self._events(), "displayTimeUnit": "ns", "otherData": self.about}
+        ).encode()
         if Path(path).suffix == ".gz":
             data = gzip.compress(data, mtime=0)
         write_whole(path, data)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qnetsim import Scenario, Trace
+from qnetsim import DIQKD, MemoryNode, Scenario, Trace
 from qnetsim.files import check_writable
 
 QUICK = ["nodes.alice.collection_efficiency=0.3", "nodes.bob.collection_efficiency=0.3"]
@@ -92,7 +92,7 @@ def test_every_event_is_a_complete_event_on_a_named_track(
             assert event["dur"] >= 0
     assert sorted(tracks.values()) == ["alice", "bob"], "one track for each node"
     assert {event["pid"] for event in events} == {0}
-    assert set(json.loads(path.read_bytes())) == {"traceEvents", "displayTimeUnit"}
+    assert set(json.loads(path.read_bytes())) == {"traceEvents", "displayTimeUnit", "otherData"}
 
 
 @by_resolution
@@ -106,6 +106,7 @@ def test_it_shows_everything_that_a_node_does(
         if event["ph"] == "X":
             seen[names[event["tid"]]].add(event["name"])
     activities = {"loading", "cooling", "attempts", "flight", "herald", "readout", "emptying"}
+    activities |= {"choice", "outcome"}
     assert activities <= seen["alice"]
     assert activities | {"shutter"} <= seen["bob"]
 
@@ -155,6 +156,11 @@ def test_spans_lie_inside_the_run_and_match_its_heralds(
         assert [s.start_ps for s in heralds] == result.heralds.time_ps.tolist()
         assert [s.details["number"] for s in heralds] == list(range(len(heralds)))
         assert len([s for s in spans if s.name == "readout"]) >= len(result.rounds.x) > 1
+        for name in ("choice", "outcome"):
+            instants = [s for s in spans if s.name == name]
+            assert [s.details["number"] for s in instants] == list(range(len(instants)))
+            assert len(instants) >= len(result.rounds.x)
+            assert all(s.duration_ps == 0 for s in instants)
         loading_s = sum(s.duration_ps for s in spans if s.name == "loading") / 1e12
         assert loading_s == pytest.approx(result.activity_s[node]["loading"], abs=0.1)
 
@@ -185,6 +191,20 @@ def test_a_name_in_gz_is_compressed_and_the_same_each_time(tmp_path: Path, munic
     packed = (tmp_path / "t.json.gz").read_bytes()
     assert packed == (tmp_path / "again.json.gz").read_bytes()
     assert len(packed) < (tmp_path / "t.json").stat().st_size / 2
+
+
+def test_a_trace_says_what_was_run(tmp_path: Path, munich: Path) -> None:
+    trace = Trace()
+    scenario = Scenario.load(munich, RUNS["herald"])
+    result = scenario.run(7, trace)
+    trace.write(tmp_path / "t.json")
+    about = json.loads((tmp_path / "t.json").read_text())["otherData"]
+    assert (about["scenario"], about["seed"], about["resolution"]) == ("munich_2022", 7, "herald")
+    assert about["rounds"] == len(result.rounds.x)
+    assert about["sim_time_s"] == result.sim_time_s
+    assert DIQKD.model_validate(about["protocol"]) == scenario.model.protocol
+    nodes = {name: MemoryNode.model_validate(node) for name, node in about["nodes"].items()}
+    assert nodes == scenario.model.nodes
 
 
 def test_an_empty_trace_is_a_valid_file(tmp_path: Path) -> None:
