@@ -34,6 +34,7 @@ class Section(NamedTuple):
 
 
 _MOST_DECIMALS = 10
+_PROSE = ("source", "verdict", "why")
 _SIDES = ("simulated", "closed form", "published")
 
 _QUANTITIES: tuple[tuple[str, str, str], ...] = (
@@ -231,13 +232,14 @@ def rich_view(title: str, tables: Sequence[Section]) -> Group:
         )
         kept = _columns(section)
         for column in kept:
-            numeric = 0 < column < len(section.headings) and section.headings[column] != "source"
+            prose = section.headings[column] in _PROSE
+            numeric = 0 < column < len(section.headings) and not prose
             justify: Any = "right" if numeric else "left"
             table.add_column(
                 section.headings[column],
                 justify=justify,
                 overflow="fold",
-                no_wrap=section.headings[column] != "source",
+                no_wrap=not prose,
             )
         for row in section.rows:
             table.add_row(*(escape(row[column]) for column in kept))

@@ -11,6 +11,7 @@ import sys
 import click
 
 import qnetsim
+from qnetsim.cli.audit import audit
 from qnetsim.cli.budget import budget
 from qnetsim.cli.common import FAILED, INTERRUPTED, WRONG_INPUT
 from qnetsim.cli.plot import plot
@@ -23,7 +24,7 @@ def cli() -> None:
     """Simulate event-ready quantum links, from the laser pulse to secret bits."""
 
 
-for command in (run, budget, plot):
+for command in (run, budget, plot, audit):
     cli.add_command(command)
 
 
