@@ -134,8 +134,9 @@ class PhotonicResult(display.Shown):
         qbers = [q.value for q in self.qbers if q]
         if self.chsh is None or len(qbers) < len(self.qbers) or self.protocol.bound == "none":
             return None
-        sifted = sum(q.rounds for q in self.qbers if q)
-        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifted / self._total)
+        sifting = sum(q.rounds for q in self.qbers if q) / self._total
+        leak_bits = self.protocol.leak_bits_per_round
+        return key_rate(self.protocol.bound, self.chsh.value, qbers, sifting, leak_bits)
 
     @cached_property
     def expected_key_rate_bits_per_round(self) -> float | None:
@@ -143,8 +144,9 @@ class PhotonicResult(display.Shown):
         qbers = [q for q in self.expected_qbers if q is not None]
         if self.expected_chsh is None or self.protocol.bound == "none":
             return None
-        cells = self.rounds.shape[0] * self.rounds.shape[1]
-        return key_rate(self.protocol.bound, self.expected_chsh, qbers, len(qbers) / cells)
+        sifting = len(qbers) / (self.rounds.shape[0] * self.rounds.shape[1])
+        leak_bits = self.protocol.leak_bits_per_round
+        return key_rate(self.protocol.bound, self.expected_chsh, qbers, sifting, leak_bits)
 
     @cached_property
     def wait_s(self) -> Estimate | None:

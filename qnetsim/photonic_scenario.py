@@ -20,7 +20,7 @@ from qnetsim.photonic_budget import expected, photonic_budget
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.protocols.pulse_law import PulseLaw
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, pulse_law
-from qnetsim.protocols.pulses import Plan, Resolution, play
+from qnetsim.protocols.pulses import Plan, Resolution, Tally, play
 from qnetsim.rng import Streams
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.simulation import Report, bell_test_faults
@@ -168,15 +168,13 @@ class PhotonicScenario(FromFile[PhotonicModel]):
 
         Args:
             seed: a non-negative integer.
-            trace: must be ``None``: pulses have nothing to show in time.
+            trace: where to note what was run; pulses have nothing to show in time.
             report: called with the simulated time in s and the rounds so far; returns whether to
                 go on. A run that it ends is marked as partial.
 
         Raises:
             InvalidInputError: an argument is wrong.
         """
-        if trace is not None:
-            raise InvalidInputError([Fault("--trace", "", "is for links of memories only")])
         if not isinstance(seed, int) or seed < 0:
             raise InvalidInputError(
                 [Fault("seed", shown(seed), "must be a whole number, 0 or more")]
@@ -191,6 +189,8 @@ class PhotonicScenario(FromFile[PhotonicModel]):
             Streams(seed),
             report and (lambda n, rounds: report(n / rate_hz, rounds)),
         )
+        if trace is not None:
+            trace.about = self._about(seed, tally)
         return replace(
             closed_form,
             seed=seed,
@@ -201,6 +201,18 @@ class PhotonicScenario(FromFile[PhotonicModel]):
             counts=tally.counts,
             published=self.published(),
         )
+
+    def _about(self, seed: int, tally: Tally) -> dict[str, Any]:
+        """Returns what a reader of the trace must know to judge its rounds."""
+        return {
+            "scenario": self.model.name,
+            "seed": seed,
+            "resolution": self.model.run.resolution,
+            "sim_time_s": tally.pulses / self.model.pair_source.pulse_rate_hz,
+            "rounds": int(tally.counts.sum()),
+            "heralded": self.link().heralded,
+            "protocol": self.model.protocol.model_dump(mode="json", exclude_none=True),
+        }
 
 
 # --- what does not fit together ------------------------------------------------------------------

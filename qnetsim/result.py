@@ -319,9 +319,7 @@ class Result(display.Shown):
         return (1 + (levels - 1) * visibility) / levels
 
 
-def key_rate(
-    bound: str, s: float, qbers: list[float], sifting: float, leak_bits: float = 0.0
-) -> float:
+def key_rate(bound: str, s: float, qbers: list[float], sifting: float, leak_bits: float) -> float:
     """Returns the asymptotic secret bits a round by a bound, 0 or more.
 
     Args:

@@ -223,13 +223,18 @@ def test_a_timeline_is_refused_as_nothing_waits(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_trace_is_refused_before_anything_is_played(command: Command, tmp_path: Path) -> None:
-    done = command("run", USTC, "--trace", tmp_path / "t.json")
-    assert (done.code, done.out) == (2, "")
-    assert "--trace: is for links of memories only" in done.err
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InvalidInputError):
-        PhotonicScenario.load(USTC).run(1, Trace())
+@pytest.mark.parametrize("path", ALL)
+def test_a_trace_says_what_was_run_and_nothing_of_times(path: Path) -> None:
+    trace, scenario = Trace(), PhotonicScenario.load(path)
+    result = scenario.run(5, trace)
+    assert trace.spans == []
+    assert trace.about["seed"] == 5
+    assert result.counts is not None
+    assert trace.about["rounds"] == result.counts.sum()
+    assert trace.about["heralded"] == (path != USTC)
+    assert type(scenario.model.protocol).model_validate(trace.about["protocol"]) == (
+        scenario.model.protocol
+    )
 
 
 def test_a_run_of_the_library_refuses_a_wrong_seed() -> None:

@@ -75,9 +75,13 @@ def test_the_summary_is_json_that_any_parser_reads(result: qn.Result) -> None:
 
 
 def test_key_rates_come_from_the_bound_and_are_never_negative() -> None:
-    assert key_rate("two-basis", 2.578, [0.0781, 0.0777], 0.25) == pytest.approx(0.0703, abs=1e-4)
-    assert key_rate("chsh", 2.7, [0.02], 1.0) > 0
-    assert key_rate("chsh", 2.1, [0.2], 1.0) == 0
+    assert key_rate("two-basis", 2.578, [0.0781, 0.0777], 0.25, 0) == pytest.approx(
+        0.0703, abs=1e-4
+    )
+    assert key_rate("chsh", 2.7, [0.02], 1.0, 0.0) > 0
+    assert key_rate("chsh", 2.1, [0.2], 1.0, 0.0) == 0
+    kept = key_rate("chsh", 2.7, [0.02], 1.0, 0.0) - key_rate("chsh", 2.7, [0.02], 1.0, 0.125)
+    assert kept == pytest.approx(0.125, rel=1e-12), "what leaks is deducted"
 
 
 def test_a_run_can_go_on_and_counts_from_where_it_was(small_simulation: qn.Simulation) -> None:

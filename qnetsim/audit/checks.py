@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from qnetsim.audit.recording import Interval, Node, Recording, Track
+from qnetsim.audit.recording import About, Interval, Node, Protocol, Recording, Track
 from qnetsim.protocols.diqkd import Isolation
 from qnetsim.units import SPEED_OF_LIGHT_M_PER_S
 
@@ -81,7 +81,7 @@ class Auditor:
         self._isolation = (protocol.isolation if protocol else None) or Isolation()
         self.parties = (
             [party.node for party in protocol.parties]
-            if protocol
+            if protocol and protocol.parties
             else [name for name, track in tracks.items() if track.heralds]
         )
         self._tracks = [tracks.get(party, Track()) for party in self.parties]
@@ -167,6 +167,23 @@ class Auditor:
             return Finding(Verdict.ASSUMED, "nothing leaks; nothing is deducted")
         why = f"no more leaks than {leak_bits:g} bits a round, which are deducted from the key"
         return Finding(Verdict.ASSUMED, why)
+
+
+def findings_on_pulses(about: About, protocol: Protocol) -> dict[Check, Finding]:
+    """Returns what holds of every round of an all-photonic link, whose pulses have no times."""
+    drawn = Finding(Verdict.HOLDS, "they are drawn for each round")
+    if protocol.settings == "in-turn":
+        drawn = Finding(Verdict.VIOLATED, "they are played in turn, and can be foreseen")
+    timeless = "pulses are not followed in time"
+    separated = (protocol.isolation or Isolation()).instead_of_separation
+    findings = {
+        Check("space_like_separation", ""): _instead(separated, Verdict.NOT_RECORDED, timeless),
+        Check("settings_at_random", ""): drawn,
+    }
+    if about.heralded:
+        after = Finding(Verdict.NOT_RECORDED, timeless)
+        findings[Check("setting_after_herald", "")] = after
+    return findings
 
 
 def _numbers(track: Track) -> set[int]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeGuard
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +21,7 @@ from qnetsim.protocols.diqkd import Isolation
 from qnetsim.spec import NonNegative, faults_of, shown
 
 _NS_PER_US = 1000
+_LATEST_US = 1e15
 _GZIP_MAGIC = b"\x1f\x8b"
 _INSTANTS = ("choice", "outcome")
 _SHUT = {"herald", *_INSTANTS, "readout", "shutter", "emptying", "waiting", "recalibrating"}
@@ -66,9 +66,10 @@ class Party(_Known):
 
 
 class Protocol(_Known):
-    """A protocol as the trace describes it."""
+    """A protocol as the trace describes it: of parties with memories, or of pulses of light."""
 
-    parties: Annotated[list[Party], Field(min_length=2, max_length=2)]
+    parties: Annotated[list[Party], Field(min_length=2, max_length=2)] | None = None
+    settings: Literal["drawn", "in-turn"] | None = None
     isolation: Isolation | None = None
 
 
@@ -79,6 +80,7 @@ class About(_Known):
     seed: int | None = None
     sim_time_s: NonNegative | None = None
     rounds: int | None = None
+    heralded: bool = True
     protocol: Protocol | None = None
     nodes: dict[str, Node] = {}
 
@@ -246,8 +248,8 @@ def _ns(event: Mapping[str, Any], key: str, path: str) -> int:
     value = event.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _AmissError(f"{path}.{key}", shown(value), "must be a number")
-    if not (math.isfinite(value) and value >= 0):
-        raise _AmissError(f"{path}.{key}", shown(value), "must be finite, and 0 or more")
+    if not 0 <= value <= _LATEST_US:
+        raise _AmissError(f"{path}.{key}", shown(value), f"must lie in [0, {_LATEST_US:g}]")
     return round(value * _NS_PER_US)
 
 

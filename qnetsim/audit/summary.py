@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from qnetsim.audit.checks import Auditor, Check, Finding, Round, Verdict
+from qnetsim.audit.checks import Auditor, Check, Finding, Round, Verdict, findings_on_pulses
 from qnetsim.audit.recording import About, read_recording
 from qnetsim.display import Section
 
@@ -174,6 +174,11 @@ def audit_trace(path: str | os.PathLike[str], *, each_round: bool = False) -> Au
     """
     recording = read_recording(path)
     auditor = Auditor(recording)
+    about, protocol = recording.about, recording.about.protocol
+    if protocol and protocol.settings:
+        found = findings_on_pulses(about, protocol)
+        alike = {check: _alike(finding, about.rounds or 0) for check, finding in found.items()}
+        return Audit(about, about.rounds or 0, alike, auditor.of_the_run(), [])
     tallies = {check: Tally() for check in auditor.checks()}
     kept = []
     for each in auditor.rounds():
@@ -184,7 +189,15 @@ def audit_trace(path: str | os.PathLike[str], *, each_round: bool = False) -> Au
     for tally in tallies.values():
         tally.counts[Verdict.NOT_RECORDED] += auditor.missing
     rounds = len(auditor.numbers) + auditor.missing
-    return Audit(recording.about, rounds, tallies, auditor.of_the_run(), kept)
+    return Audit(about, rounds, tallies, auditor.of_the_run(), kept)
+
+
+def _alike(finding: Finding, rounds: int) -> Tally:
+    """Returns the tally of rounds of which all is the same."""
+    if not rounds:
+        return Tally()
+    first = {finding.verdict: [(Round(0, None, {}), finding)]}
+    return Tally(Counter({finding.verdict: rounds}), first)
 
 
 def _worst(verdicts: Iterator[Verdict] | list[Verdict]) -> Verdict:

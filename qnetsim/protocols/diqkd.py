@@ -79,7 +79,20 @@ class Isolation(Spec):
     )
 
 
-class DIQKD(Spec):
+class IsolatedParties(Spec):
+    """What a protocol says of the laboratories that it runs in."""
+
+    isolation: Isolation | None = described(
+        "what keeps settings and outcomes secret; not stated where it is absent", default=None
+    )
+
+    @property
+    def leak_bits_per_round(self) -> float:
+        """Bits a round that are deducted from the key for what leaks; 0 where none are stated."""
+        return (self.isolation.leak_bits_per_round if self.isolation else None) or 0.0
+
+
+class DIQKD(IsolatedParties):
     """Event-ready DI-QKD between two parties.
 
     The first party's settings are X, the second's Y. The key comes from the rounds of the key
@@ -96,14 +109,6 @@ class DIQKD(Spec):
         "X, Y and sign of each term of S"
     )
     bound: Literal["chsh", "two-basis"] = described("the entropy bound of the key rate")
-    isolation: Isolation | None = described(
-        "what keeps settings and outcomes secret; not stated where it is absent", default=None
-    )
-
-    @property
-    def leak_bits_per_round(self) -> float:
-        """Bits a round that are deducted from the key for what leaks; 0 where none are stated."""
-        return (self.isolation.leak_bits_per_round if self.isolation else None) or 0.0
 
 
 class InputGenerator:

@@ -24,15 +24,15 @@ from qnetsim.physics import fock, herald_causes, photonic, spdc
 from qnetsim.physics.amplifier import NonDemolition, SplitPhotons, single_photon_emission
 from qnetsim.physics.pair_bell_test import outcome_table
 from qnetsim.physics.swapping import EntangledPairs, Relay, Station, squeezed_pairs
-from qnetsim.protocols.diqkd import ChshTerm, KeyPair
+from qnetsim.protocols.diqkd import ChshTerm, IsolatedParties, KeyPair
 from qnetsim.protocols.pulse_law import EVERY_PULSE, HeraldedLight, PulseLaw
 from qnetsim.protocols.pulsed_noise import Mixed, mixture, named_bell_state
-from qnetsim.spec import Probability, Spec, described
+from qnetsim.spec import Probability, described
 
 Real = NDArray[np.float64]
 
 
-class PulsedDIQKD(Spec):
+class PulsedDIQKD(IsolatedParties):
     """DI-QKD in pulses of light, Alice's settings X and Bob's Y."""
 
     settings: Literal["drawn", "in-turn"] = described(
