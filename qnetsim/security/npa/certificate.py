@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +18,9 @@ from qnetsim.security.npa.exact import class_sums, is_positive
 from qnetsim.security.npa.problem import Constraint, Polynomial, Problem, RawKey
 from qnetsim.security.npa.quadrature import radau
 from qnetsim.security.npa.relaxation import Relaxation
-from qnetsim.security.npa.words import ONE
+from qnetsim.security.npa.words import ONE, Word
 
+Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 _FORMAT = 1
@@ -94,7 +95,9 @@ class Certificate:
         """Writes it to a file (NumPy's .npz, no pickles)."""
         arrays = self._arrays()
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, digest=np.array(_digest(arrays)), **arrays)
+            np.savez_compressed(
+                file, allow_pickle=False, digest=np.array(_digest(arrays)), **arrays
+            )
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Certificate:
@@ -114,9 +117,9 @@ class Certificate:
         except (ValueError, KeyError, TypeError, EOFError) as error:
             raise CertificateError(f"{os.fspath(path)} holds no certificate: {error}") from None
 
-    def _arrays(self) -> dict[str, Real]:
+    def _arrays(self) -> dict[str, Array]:
         described = json.dumps({"format": _FORMAT, **_described(self.problem)})
-        arrays = {
+        arrays: dict[str, Array] = {
             "problem": np.array(described),
             "nodes": np.array(self.nodes),
             "constant": np.array(self.constant),
@@ -199,18 +202,20 @@ def known_mean(problem: Problem, polynomial: Polynomial) -> tuple[Fraction, list
 
 def _proved_at(relaxation: Relaxation, t: float, dual: NodeDual) -> tuple[Fraction, list[Fraction]]:
     multipliers = [Fraction(value) for value in dual.multipliers]
-    rests = {moment: value for moment, value in relaxation.objective(Fraction(t)).items()}
+    rests = dict(relaxation.objective(Fraction(t)))
     for row, multiplier in zip(relaxation.known, multipliers, strict=True):
-        for moment in np.flatnonzero(row):
+        for moment in map(int, np.flatnonzero(row)):
             taken = multiplier * Fraction(float(row[moment]))
-            rests[int(moment)] = rests.get(int(moment), Fraction(0)) - taken
+            rests[moment] = rests.get(moment, Fraction(0)) - taken
     matrix = relaxation.matrix
     for number, (block, dual_matrix) in enumerate(
         zip(relaxation.blocks, dual.matrices, strict=True)
     ):
-        if dual_matrix.shape != matrix.index.shape or not is_positive(dual_matrix):
+        if dual_matrix.shape != matrix.of_entry.shape or not is_positive(dual_matrix):
             raise CertificateError(f"matrix {number} of node t = {t:.6g} is not proved positive")
-        for place, total in enumerate(class_sums(dual_matrix, matrix.index, len(matrix.moments))):
+        for place, total in enumerate(
+            class_sums(dual_matrix, matrix.of_entry, len(matrix.moments))
+        ):
             moment = int(block.ids[place])
             rests[moment] = rests.get(moment, Fraction(0)) - total
     largest = relaxation.largest(t)
@@ -247,7 +252,7 @@ def _described(problem: Problem) -> dict[str, object]:
     }
 
 
-def _from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Certificate:
+def _from_arrays(arrays: dict[str, Array]) -> Certificate:
     data = json.loads(str(arrays["problem"]))
     if data["format"] != _FORMAT:
         raise ValueError(f"format {data['format']} is not {_FORMAT}")
@@ -259,7 +264,7 @@ def _from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Certificate:
             for share, x, flip, mine, y, its in data["keys"]
         ),
         tuple(
-            Constraint(name, tuple((tuple(map(tuple, word)), value) for word, value in terms))
+            Constraint(name, tuple((_word(word), value) for word, value in terms))
             for name, terms in data["constraints"]
         ),
     )
@@ -271,7 +276,12 @@ def _from_arrays(arrays: dict[str, NDArray[np.generic]]) -> Certificate:
     return Certificate(problem, nodes, duals, float(arrays["constant"]), arrays["slope"])
 
 
-def _digest(arrays: dict[str, NDArray[np.generic]]) -> str:
+def _word(parts: list[list[int]]) -> Word:
+    a, b, y = map(tuple, parts)
+    return a, b, y
+
+
+def _digest(arrays: dict[str, Array]) -> str:
     total = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

@@ -28,11 +28,11 @@ Report = Callable[[int, int], None]
 """Is told how many nodes are solved, and of how many."""
 
 
-class NoQuantumDevice(ValueError):
+class NoQuantumDeviceError(ValueError):
     """Values of the constraints that no quantum device gives."""
 
 
-class SolverFailure(RuntimeError):
+class SolverFailedError(RuntimeError):
     """A solver that found nothing to certify."""
 
 
@@ -86,8 +86,8 @@ class EntropyProgram:
             report: is told of progress.
 
         Raises:
-            NoQuantumDevice: the solver finds the values outside the quantum set (its relaxation).
-            SolverFailure: the solver ended without a solution.
+            NoQuantumDeviceError: the values lie outside the (relaxed) quantum set.
+            SolverFailedError: the solver ended without a solution.
             CertificateError: its solution proves nothing.
         """
         values = np.asarray(values, dtype=np.float64)
@@ -146,25 +146,26 @@ class _Form:
         self._positive = [
             [self._sector(block.ids, basis) for basis in self._bases] for block in relaxation.blocks
         ]
-        bounded = self._free[self._eve] @ self._variables <= self._largest
         constraints = [one for block in self._positive for one in block]
-        self._program = cvxpy.Problem(
-            cvxpy.Minimize(self._cost @ self._variables), [*constraints, bounded]
-        )
+        constraints.append(cvxpy.Constant(self._free[self._eve]) @ self._variables <= self._largest)
+        self._program = cvxpy.Problem(cvxpy.Minimize(self._cost @ self._variables), constraints)
 
     def data(self, t: float, values: Real) -> tuple[Any, Any, Any]:
         """Returns the program at a node in the solver's form."""
         self._values.value = values
         self._cost.value = self._free.T @ self._objective(t)
         self._largest.value = self._relaxation.largest(t)[self._eve]
-        return self._program.get_problem_data(self._solver, solver_opts=self._options)
+        data, chain, inverse = self._program.get_problem_data(
+            self._solver, solver_opts=self._options
+        )
+        return data, chain, inverse
 
     def solve(self, data: Any, chain: Any, inverse: Any) -> tuple[Any, Any, Any]:
         """Solves it: touches nothing that other threads do."""
         try:
             raw = chain.solve_via_data(self._program, data, solver_opts=dict(self._options))
         except cvxpy.SolverError as error:
-            raise SolverFailure(f"{self._solver}: {error}") from None
+            raise SolverFailedError(f"{self._solver}: {error}") from None
         return raw, chain, inverse
 
     def unpack(
@@ -177,13 +178,13 @@ class _Form:
                 warnings.simplefilter("ignore", UserWarning)  # inaccurate: the certificate tells
                 self._program.unpack_results(raw, chain, inverse)
         except cvxpy.SolverError as error:
-            raise SolverFailure(f"{self._solver}: {error}") from None
+            raise SolverFailedError(f"{self._solver}: {error}") from None
         status = self._program.status
         if status in (cvxpy.INFEASIBLE, cvxpy.INFEASIBLE_INACCURATE):
-            raise NoQuantumDevice("no quantum device gives these statistics")
+            raise NoQuantumDeviceError("no quantum device gives these statistics")
         if status not in (cvxpy.OPTIMAL, cvxpy.OPTIMAL_INACCURATE):
-            raise SolverFailure(f"{self._solver} ended with status {status} at t = {t:.4g}")
-        moments = self._one + self._given @ values + self._free @ self._variables.value
+            raise SolverFailedError(f"{self._solver} ended with status {status} at t = {t:.4g}")
+        moments = self._one + self._given @ values + self._free @ np.asarray(self._variables.value)
         matrices = [
             sum(
                 basis @ np.asarray(one.dual_value) @ basis.T
@@ -200,7 +201,7 @@ class _Form:
         return coefficients
 
     def _sector(self, ids: NDArray[np.int64], basis: Real) -> Any:
-        index = ids[self._relaxation.matrix.index].ravel()
+        index = ids[self._relaxation.matrix.of_entry].ravel()
         size = len(index)
         standing = scipy.sparse.csr_matrix(
             (np.ones(size), (np.arange(size), index)), shape=(size, self._relaxation.size)
@@ -211,7 +212,8 @@ class _Form:
             entries @ part for part in (self._one, self._given, scipy.sparse.csr_matrix(self._free))
         )
         flat = free @ self._variables + given @ self._values + one
-        return cvxpy.reshape(flat, (basis.shape[1],) * 2, order="C") >> 0
+        square = cvxpy.reshape(flat, (basis.shape[1],) * 2, order="C")  # type: ignore[attr-defined]
+        return square >> 0
 
 
 def _affine(relaxation: Relaxation, table: Real) -> tuple[Real, Real, Real]:
@@ -224,7 +226,7 @@ def _affine(relaxation: Relaxation, table: Real) -> tuple[Real, Real, Real]:
     others = np.setdiff1d(np.arange(1, table.shape[1]), fixed)
     given = np.round(table[:, fixed] @ inverse, 15)
     free = np.hstack([table[:, fixed] @ null, table[:, others]])
-    return table[:, 0], given, free
+    return table[:, 0], np.asarray(given, dtype=np.float64), free
 
 
 def _eve_moments(relaxation: Relaxation) -> NDArray[np.int64]:

@@ -57,9 +57,10 @@ def radau(nodes: int) -> Quadrature:
     with localcontext() as context:
         context.prec = _DIGITS
         exact = [_node(nodes, guess) for guess in _guesses(nodes)]
-    rounded = [(float(t), float(w)) for t, w in exact]
-    costs = [_cost(*pair) for pair in zip(exact, rounded, strict=True)]
-    return Quadrature(*zip(*rounded, strict=True), Fraction(1, nodes**2), sum(costs, Fraction(0)))
+    t = tuple(float(node) for node, _ in exact)
+    w = tuple(float(weight) for _, weight in exact)
+    costs = [_cost(*pair) for pair in zip(exact, zip(t, w, strict=True), strict=True)]
+    return Quadrature(t, w, Fraction(1, nodes**2), sum(costs, Fraction(0)))
 
 
 def _cost(exact: tuple[Decimal, Decimal], rounded: tuple[float, float]) -> Fraction:

@@ -6,9 +6,9 @@ With Y = (Z + 1/(1+t))/(1-2q) for Eve's operator Z, the entropy bound of Brown, 
     + (1-2q)^2 \inf \sum_a \frac{t_i}{1 + t_i} a \langle D (Y_a + Y_a^*) \rangle
     + (1 - t_i) \langle M_a Y_a^* Y_a \rangle + t_i \langle K Y_a Y_a^* \rangle \Big],
 
-with K, D and M_a of ``RawKey``; the node t = 1 is bounded by hand. Without post-selection K = 1, D is Alice's observable and the share
-of kept rounds p_V is 1. Noise leaves the infimum for the factor before it, so that entropies close
-to 1 keep their digits.
+with K, D and M_a of ``RawKey``; the node t = 1 is bounded by hand. Without post-selection K = 1,
+D is Alice's observable and the share of kept rounds p_V is 1. Noise leaves the infimum for the
+factor before it, so that entropies close to 1 keep their digits.
 
 Write sigma for what Eve holds of kept rounds and Delta for the difference between the outcomes'.
 The best Y solves (1-t) Y rho + t sigma Y = -t Delta/(1+t), rho = (sigma + a (1-2q) Delta)/2, so
@@ -23,7 +23,7 @@ The first follows from the value at the optimum by the inequality of Cauchy and 
 from Y as an integral of exp(-s t sigma) Delta exp(-s (1-t) rho) over s, likewise.
 
 References:
-    Brown, Fawzi and Fawzi, arXiv 2106.13692, eq. (21); Navascues, Pironio and Acin, arXiv 0803.4290.
+    Brown, Fawzi and Fawzi, arXiv 2106.13692; Navascues, Pironio and Acin, arXiv 0803.4290.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class MomentMatrix(NamedTuple):
     Attributes:
         words: of the rows, n of them.
         moments: the distinct moments, <1> first.
-        index: which moment each entry is, shape (n, n), symmetric.
+        of_entry: which moment each entry is, shape (n, n), symmetric.
     """
 
     words: list[Word]
     moments: dict[Word, int]
-    index: Integers
+    of_entry: Integers
 
 
 def moment_matrix(words: list[Word]) -> MomentMatrix:

@@ -40,17 +40,17 @@ def repair(relaxation: Relaxation, t: float, matrices: Sequence[Real]) -> NodeDu
     rest[diagonal] = 0
     rest[relaxation.vanishing] = 0
     spread = rest / counts
-    index = relaxation.matrix.index
+    index = relaxation.matrix.of_entry
     largest = relaxation.largest(t)
     fixed = [
         _lifted(matrix + spread[block.ids][index], largest[block.ids][np.diagonal(index)])
         for matrix, block in zip(matrices, relaxation.blocks, strict=True)
     ]
-    return NodeDual(tuple(fixed), multipliers)
+    return NodeDual(tuple(fixed), np.asarray(multipliers, dtype=np.float64))
 
 
 def _sums(relaxation: Relaxation, matrices: Sequence[Real]) -> tuple[Real, Real]:
-    index, count = relaxation.matrix.index, len(relaxation.matrix.moments)
+    index, count = relaxation.matrix.of_entry, len(relaxation.matrix.moments)
     sums, counts = np.zeros(relaxation.size), np.zeros(relaxation.size)
     for matrix, block in zip(matrices, relaxation.blocks, strict=True):
         sums[block.ids] += np.bincount(index.ravel(), matrix.ravel(), count)
@@ -59,7 +59,7 @@ def _sums(relaxation: Relaxation, matrices: Sequence[Real]) -> tuple[Real, Real]
 
 
 def _diagonal_moments(relaxation: Relaxation) -> NDArray[np.int64]:
-    standing = np.unique(np.diagonal(relaxation.matrix.index))
+    standing = np.unique(np.diagonal(relaxation.matrix.of_entry))
     return np.unique([block.ids[standing] for block in relaxation.blocks])
 
 

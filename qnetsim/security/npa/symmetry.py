@@ -14,6 +14,7 @@ from qnetsim.security.npa.problem import Polynomial
 from qnetsim.security.npa.relaxation import Relaxation
 from qnetsim.security.npa.words import Word, moment_of
 
+Integers = NDArray[np.int64]
 Real = NDArray[np.float64]
 Half = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -86,14 +87,15 @@ def sectors(relaxation: Relaxation, group: list[Relabelling]) -> list[Real]:
 
 
 def orbits(relaxation: Relaxation, group: list[Relabelling]) -> Real:
-    """Returns the moments in terms of those that remain, shape (moments, remaining), entries +-1, 0.
+    """Returns the moments in terms of those that remain, entries +1, -1 and 0.
 
-    <1> is the first of those that remain; moments that vanish have rows of 0.
+    Its shape is (moments, remaining). <1> is the first of those that remain; moments that vanish
+    have rows of 0.
     """
     size = relaxation.size
     zero = np.zeros(size, dtype=bool)
     zero[relaxation.vanishing] = True
-    root, sign = np.arange(size), np.ones(size)
+    root, sign = np.arange(size, dtype=np.int64), np.ones(size)
     words = list(relaxation.matrix.moments)
     for one in group:
         for number, block in enumerate(relaxation.blocks):
@@ -109,7 +111,9 @@ def orbits(relaxation: Relaxation, group: list[Relabelling]) -> Real:
     return table
 
 
-def _merge(mine: int, its: int, turned: int, root: Real, sign: Real, zero: Real) -> None:
+def _merge(
+    mine: int, its: int, turned: int, root: Integers, sign: Real, zero: NDArray[np.bool_]
+) -> None:
     """Makes two moments one: mine = turned x its."""
     if root[mine] == root[its]:
         zero[mine] |= sign[mine] != turned * sign[its]
