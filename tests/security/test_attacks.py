@@ -1,0 +1,241 @@
+"""Explicit attacks: they are what they say they are, and as strong as theory allows.
+
+What a mixture yields is worked out again from the joint state of Alice's bit and all that Eve
+holds, by ``scipy.special.entr`` on eigenvalues; nothing of the module enters.
+"""
+
+import numpy as np
+import pytest
+from scipy.special import entr
+
+from qnetsim.security.attacks import CHSH, KeyRound, behaviour_attack, statistics_attack
+from qnetsim.security.behaviour import Behaviour
+
+LEFT_OUT = 1e-6
+"""How far (bits) the search may end above the least entropy; it stops at gains below 1e-7."""
+
+BIAS = np.array([[0.0, 0, 0], [1, 0, 0], [0, 0, 0]])
+MUNICH_S, MUNICH_ERRORS = 2.578, (0.0781, 0.0777)
+SIGNS = np.array([1.0, -1.0])
+
+
+def rng(seed=5):
+    return np.random.default_rng(seed)
+
+
+def bits(p):
+    return entr(np.clip(p, 0, None)).sum() / np.log(2)
+
+
+def h(p):
+    return bits(np.array([p, 1 - p]))
+
+
+def phi(x):
+    return h((1 + x) / 2)
+
+
+def chsh_entropy(s, q=0.0):
+    """Ho et al. 2020."""
+    x2 = s**2 / 4 - 1
+    return 1 + phi(np.sqrt((1 - 2 * q) ** 2 + 4 * q * (1 - q) * x2)) - phi(np.sqrt(x2))
+
+
+def observable(angle):
+    return np.array([[np.cos(angle), np.sin(angle)], [np.sin(angle), -np.cos(angle)]])
+
+
+def lossy_behaviour(tilt, alice, bob, efficiency):
+    """The statistics of cos t |00> + sin t |11>; no click counts as +1."""
+    psi = np.array([np.cos(tilt), 0, 0, np.sin(tilt)])
+
+    def effects(angle):
+        seen = [(np.eye(2) + sign * observable(angle)) / 2 * efficiency for sign in SIGNS]
+        return np.array([seen[0] + (1 - efficiency) * np.eye(2), seen[1]])
+
+    each = [[np.kron(effects(x)[a], effects(y)[b]) for x in alice for y in bob] for a, b in CELLS]
+    p = np.einsum("i,kmij,j->mk", psi, np.array(each), psi)
+    return Behaviour(p.reshape(len(alice), len(bob), 2, 2))
+
+
+CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
+IDEAL = lossy_behaviour(np.pi / 4, (0, np.pi / 2), (np.pi / 4, -np.pi / 4), 1.0)
+LOSSY = lossy_behaviour(0.7984, (2.9536, -1.7980), (2.0562, 0.6539), 0.9026)
+"""A partly entangled pair, close to the best for such detectors."""
+
+
+def recomputed(attack):
+    """P[x, y, a, b] and H(A|E) of a kept key round, from the state of (bit, Eve, her memory)."""
+    key, behaviour, joint = attack.key, 0, []
+    for weight, (psi, alice, bob) in zip(attack.weights, attack.strategies, strict=True):
+        state = np.einsum("pe,qf->pqef", psi, psi.conj())
+        projectors = [[(np.eye(2) + s * o) / 2 for s in SIGNS] for o in (*alice[1:], *bob[1:])]
+        mine, theirs = projectors[: len(alice) - 1], projectors[len(alice) - 1 :]
+
+        def eve(a, b, state=state):
+            return np.einsum("pq,qpef->ef", np.kron(a, b), state)
+
+        behaviour = behaviour + weight * np.array(
+            [
+                [[[np.trace(eve(a, b)) for b in outcomes] for a in effects] for outcomes in theirs]
+                for effects in mine
+            ]
+        )
+        for x in key.alice:
+            block = np.zeros((2, 4, 4))
+            for k, a in np.ndindex(2, 2):
+                flip = key.noise if k != a else 1 - key.noise
+                for b in range(2):
+                    kept = key.kept_chances[0][a] * key.kept_chances[1][b]
+                    block[k] += flip * kept * eve(mine[x][a], theirs[key.bob][b])
+            joint.append(weight / len(key.alice) * block)
+    joint = np.array(joint) / np.trace(np.sum(joint, axis=(0, 1)))
+    whole = sum(bits(np.linalg.eigvalsh(block)) for memory in joint for block in memory)
+    return behaviour, whole - sum(bits(np.linalg.eigvalsh(memory.sum(0))) for memory in joint)
+
+
+def assert_genuine(attack):
+    behaviour, entropy = recomputed(attack)
+    assert attack.weights.min() > 0
+    assert attack.weights.sum() == pytest.approx(1, abs=1e-12)
+    assert attack.residual < 1e-8
+    assert attack.behaviour() == pytest.approx(behaviour, abs=1e-10)
+    assert attack.entropy_bits() == pytest.approx(entropy, abs=1e-9)
+
+
+# One or two mean values
+
+
+@pytest.mark.parametrize(("s", "q"), [(2.02, 0.0), (2.3, 0.1), (2.578, 0.0), (2.8, 0.3)])
+def test_chsh_attack_reaches_the_tight_bound(s, q):
+    attack = statistics_attack([CHSH], [s], KeyRound(noise=q), rng())
+    assert attack.entropy_bits() == pytest.approx(chsh_entropy(s, q), abs=LEFT_OUT)
+    assert np.tensordot(CHSH, attack.correlators(), 2) == pytest.approx(s, abs=1e-8)
+    assert_genuine(attack)
+
+
+def test_without_violation_eve_knows_everything_but_the_noise():
+    attack = statistics_attack([CHSH], [1.9], KeyRound(noise=0.1), rng())
+    assert attack.entropy_bits() == pytest.approx(h(0.1), abs=1e-12)
+
+
+def test_two_bases_at_munich_are_capped_by_a_mixture_with_a_local_strategy():
+    attack = statistics_attack([CHSH], [MUNICH_S], KeyRound(alice=(0, 1)), rng())
+    leaked = np.mean([h(q) for q in MUNICH_ERRORS])
+    assert 0.25 * (attack.entropy_bits() - leaked) == pytest.approx(0.0734, abs=5e-5)
+    assert min(np.tensordot(CHSH, s, 2) for s in each_table(attack)) == pytest.approx(2, abs=1e-6)
+    assert_genuine(attack)
+
+
+def each_table(attack):
+    return [
+        np.einsum("pe,qe,xij,ykl,ikjlpq->xy", psi, psi, alice, bob, UNFOLD)
+        for psi, alice, bob in attack.strategies
+    ]
+
+
+UNFOLD = np.einsum("abp,cdq->abcdpq", np.eye(4).reshape(2, 2, 4), np.eye(4).reshape(2, 2, 4))
+
+
+@pytest.mark.parametrize(("weight", "s", "q"), [(1.2, 3.0, 0.2), (2.0, 4.3, 0.0)])
+def test_asymmetric_attack_reaches_the_tight_bound(weight, s, q):
+    """Woodhead, Acin and Pironio 2021: the entropy is f_q(s^2/4 - weight^2) for weight >= 1."""
+    statistic = CHSH * np.array([0, weight, 1])[:, None]
+    attack = statistics_attack([statistic], [s], KeyRound(noise=q), rng())
+    expected = chsh_entropy(2 * np.sqrt(1 + s**2 / 4 - weight**2), q)
+    assert attack.entropy_bits() == pytest.approx(expected, abs=LEFT_OUT)
+    assert_genuine(attack)
+
+
+@pytest.mark.parametrize(("s", "bias"), [(2.6, 0.2), (2.4, 0.5)])
+def test_attack_on_s_and_bias_reaches_the_published_bound(s, bias):
+    """Masini, Pironio and Woodhead 2022, without noise: phi(z) - phi(sqrt(z^2 + S^2/4 - 1)).
+
+    Mixing with a local strategy of bias 1 pays at the second point: least along rays from there.
+    """
+    attack = statistics_attack([CHSH, BIAS], [s, bias], KeyRound(), rng())
+    share = np.linspace(0.7, 1, 3001)
+    z, x2 = 1 + (bias - 1) / share, (1 + (s / 2 - 1) / share) ** 2 - 1
+    along = [
+        k * (phi(u) - phi(np.sqrt(u**2 + v)))
+        for k, u, v in zip(share, z, x2, strict=True)
+        if u**2 + v <= 1
+    ]
+    assert attack.entropy_bits() == pytest.approx(min(along), abs=LEFT_OUT)
+    assert_genuine(attack)
+
+
+# Whole behaviours
+
+
+def test_ideal_correlations_leave_eve_nothing():
+    attack = behaviour_attack(IDEAL, KeyRound(), rng())
+    assert attack.entropy_bits() == pytest.approx(1, abs=1e-6)
+    assert_genuine(attack)
+
+
+def test_full_statistics_of_lossy_detectors_are_capped_above_what_s_alone_certifies():
+    attack = behaviour_attack(LOSSY, KeyRound(), rng())
+    s = (LOSSY.correlators * [[1, -1], [-1, -1]]).sum()
+    assert 2.2 < s < 2.4
+    assert attack.entropy_bits() > chsh_entropy(s) + 0.04
+    assert attack.entropy_bits() == pytest.approx(0.2745, abs=1e-4)
+    assert_genuine(attack)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_attack_lies_between_the_chsh_bound_and_what_made_the_statistics(seed):
+    """Eve can play the honest devices, told which click is lost."""
+    draw = np.random.default_rng(seed)
+    tilt, efficiency = draw.uniform(0.6, np.pi / 4), draw.uniform(0.95, 1)
+    angles = np.array([0, np.pi / 2, np.pi / 4, -np.pi / 4]) + draw.normal(0, 0.05, 4)
+    p = lossy_behaviour(tilt, angles[:2], angles[2:], efficiency)
+    entropy = behaviour_attack(p, KeyRound(), rng()).entropy_bits()
+    honest = efficiency * h(np.cos(angles[0]) * np.cos(2 * tilt) / 2 + 0.5)
+    assert p.chsh > 2.2  # so that the closed form is not trivial
+    assert chsh_entropy(p.chsh) - 1e-9 < entropy < honest + 1e-6
+
+
+def test_a_third_setting_with_post_selection_and_noise_is_reproduced_too():
+    settings = (2.9536, -1.7980), (2.0562, 0.6539, 2.9516)
+    p = lossy_behaviour(0.7984, *settings, 0.9)
+    key = KeyRound(noise=0.1, bob=2, kept_chances=((1.0, 0.9), (1.0, 0.8)))
+    attack = behaviour_attack(p, key, rng())
+    assert_genuine(attack)
+    assert attack.entropy_bits() > h(0.1)
+
+
+# Refusals
+
+
+def test_statistics_just_outside_the_quantum_set_have_no_attack():
+    """White noise removed: the CHSH value is the largest, but with these marginals none has it."""
+    tilted = lossy_behaviour(0.6, (0, np.pi / 2), (0.7, -0.7), 1.0)
+    p = 1.02 * tilted.table - 0.02 / 4
+    assert p.min() > 0
+    with pytest.raises(ValueError, match="missed by"):
+        behaviour_attack(Behaviour(p), KeyRound(), rng())
+
+
+def test_a_chsh_value_beyond_the_quantum_limit_has_no_attack():
+    with pytest.raises(ValueError, match=r"missed by 0\.07"):
+        statistics_attack([CHSH], [2.9], KeyRound(), rng())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"noise": 0.6}, {"noise": -0.1}, {"kept_chances": ((1.0, 1.1), (1.0, 1.0))}]
+)
+def test_impossible_key_rounds_are_refused(wrong):
+    with pytest.raises(ValueError, match="must lie within"):
+        KeyRound(**wrong)
+
+
+def test_post_selection_takes_the_whole_behaviour():
+    key = KeyRound(kept_chances=((1.0, 0.9), (1.0, 1.0)))
+    with pytest.raises(ValueError, match="whole behaviour"):
+        statistics_attack([CHSH], [2.5], key, rng())
+
+
+def test_same_start_finds_the_same_attack():
+    first, second = (statistics_attack([CHSH], [2.6], KeyRound(), rng()) for _ in range(2))
+    assert np.array_equal(first.behaviour(), second.behaviour())
