@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,13 +110,13 @@ class Certificate:
             OSError: it cannot be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = dict(stored)
             digest = str(arrays.pop("digest"))
             if digest != _digest(arrays):
                 raise CertificateError(f"{os.fspath(path)} was changed since it was written")
             return _from_arrays(arrays)
-        except (ValueError, KeyError, TypeError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
             raise CertificateError(f"{os.fspath(path)} holds no certificate: {error}") from None
 
     def _arrays(self) -> dict[str, Array]:
