@@ -18,7 +18,7 @@ from qnetsim.protocols import bell_test
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
 from qnetsim.protocols.heralding import HeraldLog
-from qnetsim.security.entropy import chsh_key_rate, two_basis_key_rate
+from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
 from qnetsim.units import PS_PER_S
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ def key_rate(bound: str, s: float, qbers: list[float], sifting: float, leak_bits
     """Returns the asymptotic secret bits a round by a bound, 0 or more.
 
     Args:
-        bound: ``chsh`` or ``two-basis`` (``security.entropy`` says what each is worth).
+        bound: ``chsh`` or ``two-basis`` (``security.chsh`` says what each is worth).
         s: the CHSH value.
         qbers: the error rate of each key pair.
         sifting: the share of rounds that are key rounds.

@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from qnetsim.security.entropy import chsh_key_rate
 from qnetsim.security.information import (
     TSIRELSON,
     FloatArray,
@@ -25,6 +24,7 @@ from qnetsim.security.information import (
     rounded_down,
     within,
 )
+from qnetsim.security.rates import chsh_key_rate
 
 HOLZ_LOCAL, HOLZ_QUANTUM = 1.0, 1.5
 """Largest value of the Holz expression for three parties: local, quantum."""

@@ -22,7 +22,7 @@ from qnetsim.physics.spdc import (
     pair_clicks,
     pulse_clicks,
 )
-from qnetsim.security.entropy import chsh_key_rate
+from qnetsim.security.rates import chsh_key_rate
 from qnetsim.security.information import binary_entropy
 
 NO_CLICK_IS_PLUS = ((1.0, 0.0), (1.0, 0.0))

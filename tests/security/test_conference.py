@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr
 
+from qnetsim.security.chsh import chsh_entropy
 from qnetsim.security.conference import (
     HOLZ_QUANTUM,
     conference_advantage_below,
@@ -23,8 +24,8 @@ from qnetsim.security.conference import (
     parity_chsh_key_rate,
     parity_chsh_value,
 )
-from qnetsim.security.entropy import chsh_entropy, chsh_key_rate
 from qnetsim.security.information import ROUNDING_BITS, TSIRELSON, binary_entropy
+from qnetsim.security.rates import chsh_key_rate
 
 ONE, X, Z = np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 Y = np.array([[0, -1j], [1j, 0]])

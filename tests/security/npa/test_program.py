@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from strategies import random_strategy
 
-from qnetsim.security.entropy import chsh_entropy
+from qnetsim.security.chsh import chsh_entropy
 from qnetsim.security.npa.problem import (
     Constraint,
     Problem,

@@ -13,13 +13,10 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize
 from scipy.special import entr
 
-from qnetsim.security.entropy import (
-    chsh_entropy,
-    chsh_key_rate,
-    two_basis_entropy,
-    two_basis_key_rate,
-)
+from qnetsim.security.chsh import chsh_entropy
 from qnetsim.security.information import ROUNDING_BITS, TSIRELSON, binary_entropy
+from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
+from qnetsim.security.two_basis import two_basis_entropy
 
 BOUNDS = [chsh_entropy, two_basis_entropy]
 MUNICH = {"s": 2.578, "q0": 0.0781, "q1": 0.0777}
