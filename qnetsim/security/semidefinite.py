@@ -1,0 +1,144 @@
+"""Key rates by certified semidefinite bounds; cvxpy is imported when one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from qnetsim.security.behaviour import Behaviour
+from qnetsim.security.information import TSIRELSON, FloatArray, binary_entropy, within
+from qnetsim.security.keyrate import KeyRate
+from qnetsim.security.npa.problem import Problem, RawKey, chsh_constraint, full_statistics
+from qnetsim.security.rates import conditional_entropy
+
+if TYPE_CHECKING:
+    from qnetsim.security.npa.certificate import Certificate
+    from qnetsim.security.npa.program import Report
+
+
+class Asked(NamedTuple):
+    """What a semidefinite bound is asked for, beside the statistics.
+
+    Attributes:
+        nodes: of the quadrature; more lie closer to the entropy, most of all where it is near its
+            largest.
+        level: words of the moment matrix (``npa.words.words_of``).
+        solver: any that cvxpy has for semidefinite programs.
+    """
+
+    nodes: int
+    level: str = "1+A+B+AB+AA"
+    solver: str = "CLARABEL"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All statistics of two parties, and how they make their raw key.
+
+    Attributes:
+        behaviour: P(a, b | x, y), rounds without a click counted with an outcome.
+        key: how the raw key is made.
+        key_table: P(a, b) of a key round before anything is dropped, shape (2, m); where Bob's
+            rounds without a click stand apart they are its last column.
+        kept_bob: the chance that Bob keeps each of those m outcomes; shape (m,).
+    """
+
+    behaviour: Behaviour
+    key: RawKey
+    key_table: FloatArray
+    kept_bob: FloatArray
+
+    def key_round(self) -> tuple[float, float]:
+        """Returns H(A|B) in bits of a key round that is kept, and the share of those."""
+        weighted = self.key_table * np.outer(self.key.kept_alice, self.kept_bob)
+        kept = float(weighted.sum())
+        return float(conditional_entropy(weighted / kept, self.key.flip)), kept
+
+
+class Certified(NamedTuple):
+    """A rate by a semidefinite bound, and its proof."""
+
+    rate: KeyRate
+    certificate: Certificate
+
+
+def sdp_chsh_rate(
+    s: float,
+    qbers: Sequence[float],
+    sifting: float,
+    flip: float,
+    asked: Asked,
+    report: Report | None = None,
+) -> Certified:
+    """Returns the certified rate where S alone is known, of one key basis or two.
+
+    Args:
+        s: CHSH value, 2 sqrt 2 at most.
+        qbers: error rate of each basis, before the flip.
+        sifting: share of rounds that make key.
+        flip: flip probability of noisy preprocessing, below 1/2.
+        asked: for the bound.
+        report: is told of progress.
+
+    Raises:
+        ValueError: a value lies outside its range.
+        NoQuantumDeviceError: no quantum device gives S.
+        SolverFailedError: the solver ended without a solution.
+    """
+    within(s, -TSIRELSON, TSIRELSON, "CHSH value")
+    errors = flip + (1 - 2 * flip) * within(qbers, 0.0, 1.0, "error rate")
+    keys = tuple((1 / len(qbers), RawKey(x, flip)) for x in range(len(qbers)))
+    problem = Problem((2, 2), asked.level, keys, chsh_constraint())
+    ec_bits = float(np.mean(binary_entropy(errors)))
+    return _certified(problem, np.array([s]), (asked, report), (ec_bits, 1.0), sifting)
+
+
+def sdp_rate(
+    observed: Observed, sifting: float, asked: Asked, report: Report | None = None
+) -> Certified:
+    """Returns the certified rate where all statistics of two parties are known.
+
+    Args:
+        observed: the statistics and how the raw key is made.
+        sifting: share of rounds that make key, before post-selection.
+        asked: for the bound.
+        report: is told of progress.
+
+    Raises:
+        NoQuantumDeviceError: no quantum device gives the statistics.
+        SolverFailedError: the solver ended without a solution.
+    """
+    behaviour = observed.behaviour
+    inputs = (len(behaviour.alice), len(behaviour.bob))
+    problem = Problem(inputs, asked.level, ((1.0, observed.key),), full_statistics(inputs))
+    return _certified(problem, behaviour.moments(), (asked, report), observed.key_round(), sifting)
+
+
+def _certified(
+    problem: Problem,
+    values: FloatArray,
+    how: tuple[Asked, Report | None],
+    key_round: tuple[float, float],
+    sifting: float,
+) -> Certified:
+    from qnetsim.security.npa.program import EntropyProgram
+
+    (asked, report), (ec_bits, kept) = how, key_round
+    share = float(within(sifting, 0.0, 1.0, "sifting"))
+    program = EntropyProgram(problem, asked.nodes, asked.solver)
+    certificate, solver_bits = program.solve(values, report)
+    bits = certificate.entropy_bits(values)
+    rate = KeyRate(
+        "sdp",
+        share * (bits - kept * ec_bits),
+        bits / kept,
+        ec_bits,
+        share,
+        kept,
+        max(0.0, (solver_bits - bits) / kept),
+        (("flip", problem.keys[0][1].flip), ("nodes", asked.nodes)),
+    )
+    return Certified(rate, certificate)
