@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 SCENARIO ?= scenarios/munich_2022.toml
 ARGS ?=
 PYTEST_ARGS ?=
+# A process for each processor, and one thread of linear algebra in it.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --no-loadscope-reorder
 
 .PHONY: run test quick check lint types imports bench figures clean
 
@@ -15,10 +17,10 @@ run: $(VENV)/.installed
 	@$(BIN)/qnetsim run $(SCENARIO) $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(PYTEST) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 quick: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 check: lint types imports
 

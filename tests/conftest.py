@@ -1,6 +1,12 @@
-"""A small link that heralds often, and where things are."""
+"""A small link that heralds often, where things are, and how tests share the processors."""
 
+import multiprocessing
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +20,43 @@ settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
 MUNICH = ROOT / "scenarios" / "munich_2022.toml"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts groups with slow tests first, so that none is left when other processes are done."""
+    if hasattr(config, "workerinput"):
+        first = {group(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: group(item.nodeid) not in first)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deals tests out to processes in groups.
+
+    By a scheduler of our own: pytest 9.2 no longer lets xdist 3.8 write ``xdist_group`` into ids.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return ByGroup(config, log)
+
+
+def group(nodeid: str) -> str:
+    """Returns the played link whose runs a test shares, else the file whose fixtures."""
+    link = re.search(r"tests/statistics/.*[\[-](on [^-\]]+)", nodeid)
+    return link[1] if link else nodeid.partition("::")[0]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Executor]:
+    """Fresh processes, so that runs go on side by side and untouched by what tests patch."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    workers = max(1, min(4, (os.cpu_count() or 1) // beside))
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+        yield executor
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ W. Zhang et al., Nature 607, 687 (2022), arXiv 2110.00575.
 from __future__ import annotations
 
 import math
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,17 +37,15 @@ def run(settings: tuple[str, ...], seed: int) -> Result:
     return Scenario.load(MUNICH, settings).run(seed)
 
 
-def play(settings: tuple[str, ...], seeds: range) -> list[Result]:
+def play(pool: Executor, settings: tuple[str, ...], seeds: range) -> list[Result]:
     """Plays the scenario once for each seed, side by side."""
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending = [pool.submit(run, settings, seed) for seed in seeds]
-        return [result.result() for result in pending]
+    return list(pool.map(partial(run, settings), seeds))
 
 
 @pytest.fixture(scope="module")
-def campaigns() -> list[Result]:
+def campaigns(pool: Executor) -> list[Result]:
     """75 h of the experiment, ten times."""
-    return play((), range(10))
+    return play(pool, (), range(10))
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +102,9 @@ def test_75_hours_are_spent_as_the_closed_form_says(campaigns: list[Result]):
 
 
 @pytest.mark.slow
-def test_a_million_heralds_give_the_expected_chsh_value_and_error_rate():
+def test_a_million_heralds_give_the_expected_chsh_value_and_error_rate(pool: Executor):
     """Within five standard errors, which chance exceeds with probability 5.7e-7."""
-    results = play(OFTEN, range(4))
+    results = play(pool, OFTEN, range(4))
     rounds = Rounds(
         *(np.concatenate(column) for column in zip(*(r.rounds for r in results), strict=True))
     )

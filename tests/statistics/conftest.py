@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 
 import pytest
 from links import Played, params, play_both
 from variants import VARIANTS
-
-
-@pytest.fixture(scope="session")
-def pool() -> Iterator[Executor]:
-    """Fresh processes, so that runs go on side by side and untouched by what tests patch."""
-    workers = min(4, os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
-        yield executor
 
 
 @pytest.fixture(scope="session")

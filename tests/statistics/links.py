@@ -18,9 +18,12 @@ from qnetsim.result import Heralds
 
 
 def params(*names: str) -> list[Any]:
-    """Returns variants' names as parameters of tests, the slow ones marked."""
+    """Returns variants' names as parameters of tests, the slow ones marked.
+
+    Their ids begin with ``on``, by which one process gets all tests of a link.
+    """
     return [
-        pytest.param(name, marks=[pytest.mark.slow] if VARIANTS[name].slow else [])
+        pytest.param(name, id=f"on {name}", marks=[pytest.mark.slow] if VARIANTS[name].slow else [])
         for name in names
     ]
 

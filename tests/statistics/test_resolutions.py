@@ -170,20 +170,23 @@ def test_latency_left_out_is_seen(played: Played, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("played", "wrong", "test"),
     [
-        ("dead time", _forget_dead_times, "clicks, causes and states"),
-        ("drift", _overlook_realignments, "time since alice's fibre was realigned"),
-        ("loss and reload", _notice_losses_a_check_late, "gaps"),
-        ("second emission", _forget_stray_photons, "clicks, causes and states"),
-        (
-            "second emission and dead time",
-            _forget_stray_photons,
-            "clicks, causes and states",
-        ),
-        ("time bins, blind late", _forget_stray_photons, "clicks, causes and states"),
-        ("counting under fast drift", _bound_by_the_chance_at_its_best, "attempts"),
-        ("rotation", _turn_the_other_way, "first along x, second along z"),
-        ("frequent recalibration", _forget_recalibrations, "attempts"),
-        ("recalibration of cooled particles", _forget_recalibrations, "attempts"),
+        pytest.param(*case, id=f"on {case[0]}")
+        for case in [
+            ("dead time", _forget_dead_times, "clicks, causes and states"),
+            ("drift", _overlook_realignments, "time since alice's fibre was realigned"),
+            ("loss and reload", _notice_losses_a_check_late, "gaps"),
+            ("second emission", _forget_stray_photons, "clicks, causes and states"),
+            (
+                "second emission and dead time",
+                _forget_stray_photons,
+                "clicks, causes and states",
+            ),
+            ("time bins, blind late", _forget_stray_photons, "clicks, causes and states"),
+            ("counting under fast drift", _bound_by_the_chance_at_its_best, "attempts"),
+            ("rotation", _turn_the_other_way, "first along x, second along z"),
+            ("frequent recalibration", _forget_recalibrations, "attempts"),
+            ("recalibration of cooled particles", _forget_recalibrations, "attempts"),
+        ]
     ],
     indirect=["played"],
 )
