@@ -23,9 +23,16 @@ MUNICH = ROOT / "scenarios" / "munich_2022.toml"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts groups with slow tests first, so that none is left when other processes are done."""
+    """Leaves coverage to the quick tests, and puts groups with slow ones first.
+
+    Slow tests run what quick ones cover already, and tracing would make them several times slower.
+    Of processes side by side, none is left with a slow group when the others are done.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    for item in slow:
+        item.add_marker(pytest.mark.no_cover)
     if hasattr(config, "workerinput"):
-        first = {group(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        first = {group(item.nodeid) for item in slow}
         items.sort(key=lambda item: group(item.nodeid) not in first)
 
 

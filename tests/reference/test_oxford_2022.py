@@ -132,6 +132,7 @@ def test_link_that_never_pauses_heralds_a_little_less_often_than_its_duty_says()
 # --- runs ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("settings", [HASTY, UNINTERRUPTED], ids=["pauses", "no pauses"])
 def test_hundred_thousand_heralds_agree_with_the_closed_forms(settings: tuple[str, ...]):
     assert agree(play("oxford_2022", *settings))
