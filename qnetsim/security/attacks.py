@@ -51,7 +51,7 @@ class KeyRound:
         kept_chances: for each party the chance that it keeps an outcome, in the order +1, -1.
 
     Raises:
-        ValueError: noise lies outside [0, 1/2] or a chance outside [0, 1].
+        ValueError: noise lies outside [0, 1/2) or a chance outside [0, 1].
     """
 
     alice: tuple[int, ...] = (0,)
@@ -59,8 +59,13 @@ class KeyRound:
     bob: int = 0
     kept_chances: tuple[tuple[float, float], tuple[float, float]] = ((1.0, 1.0), (1.0, 1.0))
 
+    @property
+    def contrast(self) -> float:
+        """1 - 2q."""
+        return 1 - 2 * self.noise
+
     def __post_init__(self) -> None:
-        within(self.noise, 0.0, 0.5, "noise")
+        within(self.noise, 0.0, np.nextafter(0.5, 0.0), "noise")
         within(np.array(self.kept_chances), 0.0, 1.0, "chance to keep an outcome")
 
 
@@ -112,7 +117,7 @@ class Attack:
         each = [_entropy(strategy, self.key).value for strategy in self.strategies]
         rounds = self.behaviour()[list(self.key.alice), self.key.bob].mean(axis=0)
         kept = (np.outer(*self.key.kept_chances) * rounds).sum()
-        return float(self.weights @ np.array(each) / kept)
+        return self.key.contrast**2 * float(self.weights @ np.array(each) / kept)
 
 
 def behaviour_attack(behaviour: Behaviour, key: KeyRound, rng: np.random.Generator) -> Attack:
@@ -344,9 +349,10 @@ def _correlation(strategy: Strategy, operator: FloatArray) -> _Slopes:
 
 
 def _entropy(strategy: Strategy, key: KeyRound) -> _Slopes:
-    """H(A|E) of the rounds that are kept times their share, H = sum_k S(G_k) - S(sum_k G_k).
+    """[sum_k S(G_k) - S(sum_k G_k)]/(1 - 2q)^2, H(A|E) of kept rounds times their share in [...].
 
-    G_k is Eve's state, unnormalised, where the key bit is k and the round is kept.
+    G_k is Eve's state, unnormalised, where the key bit is k and the round is kept. Strategies
+    differ in H by (1 - 2q)^2 at most; so divided, noise leaves the search its digits.
     """
     psi, alice, bob = strategy
     identity = _IDENTITY_Z_X[0]
@@ -366,7 +372,7 @@ def _entropy(strategy: Strategy, key: KeyRound) -> _Slopes:
         by_alice[1 + x] += (odd * np.einsum("kabcd,bd->kac", by_effect, kept)).sum(axis=0)
         by_kept = np.einsum("kabcd,kac->bd", by_effect, bits)
         by_bob[1 + key.bob] += (to_bob @ [0.5, -0.5]) * by_kept
-    n = len(key.alice)
+    n = len(key.alice) * key.contrast**2
     return _Slopes(value / n, by_psi / n, by_alice / n, by_bob / n)
 
 
