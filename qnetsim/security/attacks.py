@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qnetsim.security.behaviour import Behaviour
-from qnetsim.security.information import FloatArray, within
+from qnetsim.security.information import FloatArray, contrast, within
 
 CHSH: FloatArray = np.array([[0.0, 0, 0], [0, 1, 1], [0, 1, -1]])
 """<A0 B0> + <A0 B1> + <A1 B0> - <A1 B1> as ``statistics_attack`` takes it."""
@@ -31,6 +31,7 @@ _SIGNS: FloatArray = np.array([1.0, -1.0])
 _IDENTITY_Z_X: FloatArray = np.array([[[1.0, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]]])
 _LEAST_EIGENVALUE = 1e-30
 _MISS_BITS = 100.0  # for missing a statistic by 1: far above the slope of any entropy
+_MOST_NOISE = 0.4999  # beyond, rounding hides what strategies differ by
 _GAP_BITS = 5e-7
 _STALL_BITS, _PATIENCE = 1e-9, 8
 _ROUNDS = 200
@@ -51,7 +52,7 @@ class KeyRound:
         kept_chances: for each party the chance that it keeps an outcome, in the order +1, -1.
 
     Raises:
-        ValueError: noise lies outside [0, 1/2) or a chance outside [0, 1].
+        ValueError: noise lies outside [0, .4999] or a chance outside [0, 1].
     """
 
     alice: tuple[int, ...] = (0,)
@@ -59,13 +60,8 @@ class KeyRound:
     bob: int = 0
     kept_chances: tuple[tuple[float, float], tuple[float, float]] = ((1.0, 1.0), (1.0, 1.0))
 
-    @property
-    def contrast(self) -> float:
-        """1 - 2q."""
-        return 1 - 2 * self.noise
-
     def __post_init__(self) -> None:
-        within(self.noise, 0.0, np.nextafter(0.5, 0.0), "noise")
+        within(self.noise, 0.0, _MOST_NOISE, "noise")
         within(np.array(self.kept_chances), 0.0, 1.0, "chance to keep an outcome")
 
 
@@ -117,7 +113,7 @@ class Attack:
         each = [_entropy(strategy, self.key).value for strategy in self.strategies]
         rounds = self.behaviour()[list(self.key.alice), self.key.bob].mean(axis=0)
         kept = (np.outer(*self.key.kept_chances) * rounds).sum()
-        return self.key.contrast**2 * float(self.weights @ np.array(each) / kept)
+        return float(contrast(self.key.noise) ** 2 * (self.weights @ np.array(each)) / kept)
 
 
 def behaviour_attack(behaviour: Behaviour, key: KeyRound, rng: np.random.Generator) -> Attack:
@@ -131,8 +127,8 @@ def behaviour_attack(behaviour: Behaviour, key: KeyRound, rng: np.random.Generat
         rng: where the search starts.
 
     Raises:
-        ValueError: no mixture found comes within 1e-8 of every correlator, as for statistics that
-            no quantum device makes.
+        ValueError: a key setting does not exist, or no mixture found comes within 1e-8 of every
+            correlator, as for statistics that no quantum device makes.
     """
     table = np.block(
         [[np.ones((1, 1)), behaviour.bob], [behaviour.alice[:, None], behaviour.correlators]]
@@ -156,7 +152,8 @@ def statistics_attack(
         rng: where the search starts.
 
     Raises:
-        ValueError: rounds are dropped, or no mixture found comes within 1e-8 of the values.
+        ValueError: rounds are dropped, a key setting does not exist, or no mixture found comes
+            within 1e-8 of the values.
     """
     if np.min(key.kept_chances) < 1:
         raise ValueError(f"chances to keep {key.kept_chances} below 1 need the whole behaviour")
@@ -192,6 +189,8 @@ def _mixture(
     Prices are smoothed (Wentges 1997): taken part of the way from the best so far to the latest.
     """
     n_alice, n_bob = statistics.shape[1:]
+    within(np.array(key.alice), 0, n_alice - 2, "Alice's key setting")
+    within(key.bob, 0, n_bob - 2, "Bob's key setting")
     pool = [_column(point, statistics, key) for point in _local_points(n_alice, n_bob)]
     costs, floor = [np.inf] * _PATIENCE, -np.inf
     best: FloatArray | None = None
@@ -372,8 +371,8 @@ def _entropy(strategy: Strategy, key: KeyRound) -> _Slopes:
         by_alice[1 + x] += (odd * np.einsum("kabcd,bd->kac", by_effect, kept)).sum(axis=0)
         by_kept = np.einsum("kabcd,kac->bd", by_effect, bits)
         by_bob[1 + key.bob] += (to_bob @ [0.5, -0.5]) * by_kept
-    n = len(key.alice) * key.contrast**2
-    return _Slopes(value / n, by_psi / n, by_alice / n, by_bob / n)
+    n = len(key.alice) * contrast(key.noise) ** 2
+    return _Slopes(float(value / n), by_psi / n, by_alice / n, by_bob / n)
 
 
 def _entropies(operators: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -271,6 +271,12 @@ def test_impossible_key_rounds_are_refused(wrong):
         KeyRound(**wrong)
 
 
+@pytest.mark.parametrize("key", [KeyRound(alice=(0, 2)), KeyRound(bob=2), KeyRound(alice=(-1,))])
+def test_key_settings_that_do_not_exist_are_refused(key):
+    with pytest.raises(ValueError, match=r"'s key setting \(.*\) must lie within \[0, 1\]"):
+        statistics_attack([CHSH], [2.5], key, rng())
+
+
 def test_post_selection_takes_the_whole_behaviour():
     key = KeyRound(kept_chances=((1.0, 0.9), (1.0, 1.0)))
     with pytest.raises(ValueError, match="whole behaviour"):
