@@ -11,8 +11,10 @@ from scipy.special import entr
 from qnetsim.keys.postselection import key_round_entropy
 from qnetsim.physics.pair_bell_test import outcome_table
 from qnetsim.physics.spdc import PairState, Receiver, SpdcSource, linear, pulse_clicks
+from qnetsim.security.asymmetric import asymmetric_entropy
 from qnetsim.security.attacks import CHSH, KeyRound, behaviour_attack, statistics_attack
 from qnetsim.security.behaviour import Behaviour
+from qnetsim.security.biased import biased_entropy
 
 LEFT_OUT = 1e-6
 """How far (bits) the search may end above the least entropy; it stops at gains below 1e-7."""
@@ -178,6 +180,19 @@ def test_attack_on_s_and_bias_reaches_the_published_bound(s, bias):
     ]
     assert attack.entropy_bits() == pytest.approx(min(along), abs=LEFT_OUT)
     assert_genuine(attack)
+
+
+@pytest.mark.parametrize(
+    ("statistics", "values", "q", "bound"),
+    [
+        ([CHSH, BIAS], [2.45, 0.3], 0.2, biased_entropy),
+        ([CHSH * [[0], [0.6], [1]]], [2.1], 0.2, lambda s, q: asymmetric_entropy(s, 0.6, q)),
+    ],
+)
+def test_bounds_with_noise_are_reached_by_attacks(statistics, values, q, bound):
+    attack = statistics_attack(statistics, values, KeyRound(noise=q), rng())
+    excess = attack.entropy_bits() - bound(*values, q)
+    assert -1e-9 < excess < LEFT_OUT
 
 
 # Whole behaviours
