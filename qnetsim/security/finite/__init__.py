@@ -1,0 +1,1 @@
+"""Keys from blocks of finite length: what each failure probability and each round costs."""

@@ -1,0 +1,156 @@
+"""Keys from blocks described by named numbers, as a command line or a scenario gives them.
+
+No failure probability has a default: what is missing is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from qnetsim.security.finite.block import Block, honest_threshold
+from qnetsim.security.finite.collective import Sample, collective_key_length
+from qnetsim.security.finite.confidence import likely_most
+from qnetsim.security.finite.renyi import best_test_fraction, renyi_key_length
+from qnetsim.security.finite.terms import KeyLength
+from qnetsim.security.information import FloatArray, binary_entropy, within
+
+COMMON = {
+    "n": "rounds of the block",
+    "eps_sound": "soundness error: correctness and secrecy together",
+    "eps_complete": "chance that honest devices abort for losing too many tests",
+}
+LEAK = {
+    "f_ec": "bits published to correct the raw key, over the Shannon limit",
+    "leak_bits": "those bits themselves",
+}
+GENERAL = {"test_fraction": "share of rounds that are tests; the best one if not given"}
+COLLECTIVE = {
+    "key_share": "share of rounds that make key",
+    "test_share": "share of rounds that play the CHSH game",
+}
+
+_LARGEST_BLOCK = 2**50
+
+
+def parsed_options(text: str) -> dict[str, float]:
+    """Returns name=number pairs, separated by commas, as a dictionary.
+
+    Raises:
+        ValueError: a part is no such pair, or a name comes twice.
+    """
+    options: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        if not equals or name in options:
+            raise ValueError(f"finite-block option ({part}) must be name=number, each name once")
+        try:
+            options[name] = float(number)
+        except ValueError:
+            raise ValueError(f"finite-block option {name} ({number}) must be a number") from None
+    return options
+
+
+def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyLength:
+    """Returns the key length of one basis and CHSH tests against general attacks.
+
+    The honest devices play S and Q; the win threshold follows from eps_complete.
+
+    Args:
+        s: CHSH value of the honest devices.
+        q: their error rate in key rounds.
+        options: names as in ``COMMON`` and ``GENERAL``, and one of ``LEAK``.
+
+    Raises:
+        ValueError: a name is missing or unknown, or a value lies outside its range.
+    """
+    _checked(options, COMMON, GENERAL)
+    rounds, loss = _rounds(options), 0.5 - float(within(s, -4.0, 4.0, "CHSH value")) / 8
+
+    def block(fraction: float) -> Block:
+        limit = (1 - fraction) * binary_entropy(q) + fraction * binary_entropy(loss)
+        return Block(
+            rounds,
+            fraction,
+            honest_threshold(rounds, fraction, s, options["eps_complete"]),
+            _leak(options, rounds * float(limit)),
+        )
+
+    fraction = options.get("test_fraction")
+    if fraction is None:
+        fraction = best_test_fraction(block, options["eps_sound"])
+    return renyi_key_length(block(fraction), options["eps_sound"])
+
+
+def sampled_key_length(
+    s: float,
+    q: float,
+    entropy: Callable[[FloatArray], FloatArray],
+    options: Mapping[str, float],
+) -> KeyLength:
+    """Returns the key length against collective attacks.
+
+    Args:
+        s: CHSH value of the honest devices.
+        q: their mean error rate in key rounds.
+        entropy: bound on the entropy of a key round from S, as in ``collective_key_length``.
+        options: names as in ``COMMON`` and ``COLLECTIVE``, and one of ``LEAK``.
+
+    Raises:
+        ValueError: a name is missing or unknown, or a value lies outside its range.
+    """
+    _checked(options, COMMON | COLLECTIVE, {})
+    rounds, loss = _rounds(options), 0.5 - float(within(s, -4.0, 4.0, "CHSH value")) / 8
+    key, tests = (rounds * options[name] for name in COLLECTIVE)
+    lost = likely_most(int(tests), loss, options["eps_complete"])
+    sample = Sample(
+        rounds, key, tests, 1 - lost / tests, _leak(options, key * float(binary_entropy(q)))
+    )
+    return collective_key_length(sample, entropy, options["eps_sound"], "clopper-pearson")
+
+
+def smallest_block(length: Callable[[int], KeyLength], precision: float = 1e-3) -> int:
+    """Returns about the smallest number of rounds that makes a key.
+
+    Args:
+        length: the key length of so many rounds, presumed to change its sign once.
+        precision: relative.
+
+    Raises:
+        ValueError: 2^50 rounds make no key.
+    """
+    low, high = 100.0, 200.0
+    while length(round(high)).bits <= 0:
+        low, high = high, 2 * high
+        if high > _LARGEST_BLOCK:
+            raise ValueError(f"no block of up to {_LARGEST_BLOCK} rounds makes a key")
+    while high > low * (1 + precision):
+        middle = float(np.sqrt(low * high))
+        low, high = (low, middle) if length(round(middle)).bits > 0 else (middle, high)
+    return round(high)
+
+
+def _checked(
+    options: Mapping[str, float], needed: Mapping[str, str], free: Mapping[str, str]
+) -> None:
+    missing = [name for name in needed if name not in options]
+    if not any(name in options for name in LEAK):
+        missing.append(" or ".join(LEAK))
+    if missing:
+        raise ValueError(f"finite-block options missing: {', '.join(missing)}")
+    unknown = [name for name in options if name not in {**needed, **free, **LEAK}]
+    if unknown:
+        raise ValueError(f"unknown finite-block options: {', '.join(unknown)}")
+    if all(name in options for name in LEAK):
+        raise ValueError(f"finite-block options {' and '.join(LEAK)} exclude each other")
+
+
+def _rounds(options: Mapping[str, float]) -> int:
+    return int(within(options["n"], 1, _LARGEST_BLOCK, "number of rounds n"))
+
+
+def _leak(options: Mapping[str, float], shannon_bits: float) -> float:
+    if "leak_bits" in options:
+        return options["leak_bits"]
+    return float(within(options["f_ec"], 1.0, np.inf, "efficiency f_ec")) * shannon_bits

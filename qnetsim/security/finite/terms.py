@@ -1,0 +1,57 @@
+"""The length of a key and the table of what it is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_ROUNDING_BITS = 1e-4
+"""More than a sum of double-precision terms is off for any block that a laboratory can play."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One entry of a key's table: bits gained (positive) or paid (negative)."""
+
+    name: str
+    bits: float
+    pays_for: str
+
+
+@dataclass(frozen=True)
+class KeyLength:
+    """What a block yields, and what that number is worth.
+
+    Attributes:
+        analysis: which theorem the length comes from, with its source.
+        attacks: "collective" or "general".
+        assumptions: what the analysis presumes beside quantum mechanics and isolated laboratories.
+        rounds: n, the rounds of the block.
+        terms: the table; its bits add up to ``bits``.
+        epsilons: every failure probability; ``eps_sound`` is what the others add up to.
+        parameters: what the optimiser chose (Renyi order, tangent point, split, ...).
+    """
+
+    analysis: str
+    attacks: str
+    assumptions: tuple[str, ...]
+    rounds: int
+    terms: tuple[Term, ...]
+    epsilons: Mapping[str, float]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> float:
+        """The sum of all terms, which may be negative: then there is no key."""
+        return math.fsum(term.bits for term in self.terms)
+
+    @property
+    def key_length_bits(self) -> int:
+        """Length of the key in bits, 0 or more, rounded down."""
+        return max(0, math.floor(self.bits - _ROUNDING_BITS))
+
+    @property
+    def rate_bits_per_round(self) -> float:
+        """Key bits for each round of the block."""
+        return self.key_length_bits / self.rounds
