@@ -84,7 +84,9 @@ def optimal_alpha(e1: ArrayLike, e2: ArrayLike, flip: ArrayLike = 0.0) -> FloatA
     def negative_deficit(alpha: FloatArray) -> FloatArray:
         return -_deficit(alpha * e1 + e2, alpha, flip)
 
-    searched = maximised(negative_deficit, np.zeros_like(e1), np.ones_like(e1), steps=30)
+    # Below the least alpha there is no violation, and nothing to tell one alpha from another.
+    least = np.divide(2 - e2, e1, out=np.ones_like(e1), where=e1 > 0)
+    searched = maximised(negative_deficit, np.minimum(least, 1.0), np.ones_like(e1), steps=30)
     stationary = np.divide(e1 * e2, 4 - e1**2, out=np.ones_like(e1), where=e1**2 < 4)
     return np.where(stationary >= 1, stationary, searched)
 

@@ -37,12 +37,13 @@ def pair_behaviour(
     v = within(visibility, 0.0, 1.0, "visibility")[..., None, None]
     a, b = np.asarray(alice)[..., :, None], np.asarray(bob)[..., None, :]
     angle = np.asarray(theta)[..., None, None]
-    ones = np.ones(np.broadcast_shapes(a.shape, b.shape, angle.shape, v.shape))
-    mean_a, mean_b = (v * np.cos(2 * angle) * np.cos(x) * ones for x in (a, b))
-    mean_ab = v * (np.cos(a) * np.cos(b) + np.sin(a) * np.sin(b) * np.sin(2 * angle)) * ones
     eta_a, eta_b = (
         within(eta, 0.0, 1.0, "detection efficiency")[..., None, None] for eta in efficiencies
     )
+    shapes = (part.shape for part in (a, b, angle, v, eta_a, eta_b))
+    ones = np.ones(np.broadcast_shapes(*shapes))
+    mean_a, mean_b = (v * np.cos(2 * angle) * np.cos(x) * ones for x in (a, b))
+    mean_ab = v * (np.cos(a) * np.cos(b) + np.sin(a) * np.sin(b) * np.sin(2 * angle)) * ones
     sign = np.array([1.0, -1.0])
     both = (
         1
