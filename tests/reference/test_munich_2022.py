@@ -16,6 +16,12 @@ import pytest
 from qnetsim import Result, Scenario
 from qnetsim.keys.sifting import Rounds
 from qnetsim.protocols import bell_test
+from qnetsim.security.finite.collective import Sample, collective_key_length
+from qnetsim.security.finite.confidence import lower_limit, upper_limit
+from qnetsim.security.finite.options import smallest_block
+from qnetsim.security.finite.terms import KeyLength
+from qnetsim.security.information import binary_entropy
+from qnetsim.security.two_basis import two_basis_entropy
 
 MUNICH = Path(__file__).parents[2] / "scenarios" / "munich_2022.toml"
 
@@ -118,3 +124,35 @@ def test_a_million_heralds_give_the_expected_chsh_value_and_error_rate(pool: Exe
     assert sum(r.sim_time_s for r in results) == pytest.approx(
         1e6 / expected["expected_herald_rate_hz"], rel=5e-3
     )
+
+
+# --- finite block --------------------------------------------------------------------------------
+
+PUBLISHED_S, PUBLISHED_QS = 2.578, (0.0781, 0.0777)
+WORST_S, WORST_Q = 2.4256, 0.107
+SMALLEST_BLOCK, SOUND, EFFICIENCY = 1.75e5, 1e-5, 1.15  # figure 5
+
+
+def finite_key(rounds: int) -> KeyLength:
+    """Half the rounds play the CHSH game, a quarter make key."""
+    leak = EFFICIENCY * rounds / 4 * float(np.mean(binary_entropy(PUBLISHED_QS)))
+    sample = Sample(rounds, rounds / 4, rounds / 2, 0.5 + PUBLISHED_S / 8, leak)
+    return collective_key_length(sample, two_basis_entropy, SOUND)
+
+
+def test_smallest_block_that_makes_key_is_the_published_one_within_a_tenth():
+    """Ours is 1.60e5: a slightly tighter entropy bound and split than the publication's."""
+    smallest = smallest_block(finite_key)
+    assert smallest == pytest.approx(SMALLEST_BLOCK, rel=0.1)
+    assert smallest == pytest.approx(159_750, rel=2e-3)
+
+
+def test_published_worst_case_is_a_bayesian_limit_at_a_fortieth():
+    """A uniform prior and the expected shares of rounds; the publication's own eps isn't known."""
+    tests, key = round(ROUNDS / 2), round(ROUNDS / 8)
+    won = round(tests * (0.5 + PUBLISHED_S / 8))
+    s = 8 * float(lower_limit(won, tests, 0.025, "bayesian")) - 4
+    assert s == pytest.approx(WORST_S, abs=0.002)
+    for q in PUBLISHED_QS:
+        limit = float(upper_limit(round(q * key), key, 0.025, "bayesian"))
+        assert limit == pytest.approx(WORST_Q, abs=0.002)

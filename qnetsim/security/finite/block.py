@@ -143,6 +143,27 @@ def hashing_term(order: float, eps_pa: float) -> Term:
     return Term("privacy amplification", bits, "the key's distance from a uniform one, eps_pa")
 
 
+def shannon_bits(rounds: int, test_fraction: float, s: float, q: float) -> float:
+    r"""Returns the Shannon limit on what corrects the raw key of honest devices, in bits.
+
+    .. math:: n [(1 - \gamma) h(Q) + \gamma\, h(\tfrac12 - \tfrac S8)] ,
+
+    tests being corrected with the score that was aimed at.
+
+    Args:
+        rounds: n.
+        test_fraction: gamma.
+        s: CHSH value of the honest devices.
+        q: their error rate in key rounds.
+
+    Raises:
+        ValueError: a value lies outside its range.
+    """
+    loss = 0.5 - within(s, -4.0, 4.0, "CHSH value") / 8
+    tests = within(test_fraction, 0.0, 1.0, "test fraction")
+    return rounds * float((1 - tests) * binary_entropy(q) + tests * binary_entropy(loss))
+
+
 def honest_threshold(rounds: int, test_fraction: float, s: float, eps_complete: float) -> float:
     """Returns the win threshold that honest devices miss with probability eps_complete at most.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from qnetsim.security.finite.block import Block, honest_threshold
+from qnetsim.security.finite.block import Block, honest_threshold, shannon_bits
 from qnetsim.security.finite.collective import Sample, collective_key_length
 from qnetsim.security.finite.confidence import likely_most
 from qnetsim.security.finite.renyi import best_test_fraction, renyi_key_length
@@ -66,15 +66,14 @@ def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyL
         ValueError: a name is missing or unknown, or a value lies outside its range.
     """
     _checked(options, COMMON, GENERAL)
-    rounds, loss = _rounds(options), 0.5 - float(within(s, -4.0, 4.0, "CHSH value")) / 8
+    rounds = _rounds(options)
 
     def block(fraction: float) -> Block:
-        limit = (1 - fraction) * binary_entropy(q) + fraction * binary_entropy(loss)
         return Block(
             rounds,
             fraction,
             honest_threshold(rounds, fraction, s, options["eps_complete"]),
-            _leak(options, rounds * float(limit)),
+            _leak(options, shannon_bits(rounds, fraction, s, q)),
         )
 
     fraction = options.get("test_fraction")

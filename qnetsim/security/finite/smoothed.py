@@ -23,7 +23,7 @@ from qnetsim.security.finite.parameters import best_parameters
 from qnetsim.security.finite.terms import KeyLength, Term
 from qnetsim.security.information import FloatArray, within
 
-_MESSAGES_BITS = 258
+MESSAGES_BITS = 258
 """Four tags of 64 bits and two bits that say whether they agree (Eq. 93)."""
 
 _EXTRACTOR_BITS = 6
@@ -71,7 +71,7 @@ def _key_length(
         *_test_bits_terms(block, order_max, epsilons),
         Term("chain rule", -3 * _smoothing(epsilons["eps_chain"]), "splitting off the test bits"),
         Term("reconciliation", -block.leak_bits, "the syndrome"),
-        Term("messages", -float(_MESSAGES_BITS), "verification and authentication tags"),
+        Term("messages", -float(MESSAGES_BITS), "verification and authentication tags"),
         Term(
             "privacy amplification",
             -_EXTRACTOR_BITS - 5 * math.log2(1 / epsilons["eps_pa"]),

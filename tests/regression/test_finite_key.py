@@ -1,0 +1,54 @@
+"""Lengths of keys from finite blocks: computed here, printed nowhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from qnetsim.security.finite.block import Block, shannon_bits
+from qnetsim.security.finite.comparison import analyses
+from qnetsim.security.finite.options import general_key_length, smallest_block
+
+PLANNED = {"s": 2.64, "q": 0.018}
+OPTIONS = {"eps_sound": 1e-10, "eps_complete": 1e-3, "f_ec": 1.15}
+
+
+def oxford_block() -> Block:
+    """Oxford's planned block (arXiv 2109.14600, supplement S5 to S7)."""
+    rounds, fraction = 1_500_000, 13 / 256
+    loss = fraction * (0.5 - PLANNED["s"] / 8)
+    allowed = loss + 3 * math.sqrt(loss * (1 - loss) / rounds)
+    syndrome = shannon_bits(rounds, fraction, **PLANNED) + 50 * math.sqrt(rounds)
+    return Block(rounds, fraction, 1 - allowed / fraction, math.floor(syndrome))
+
+
+def test_oxford_block_makes_nearly_four_times_the_key_by_renyi_entropies():
+    lengths = [found.key_length_bits for found in analyses(oxford_block(), 1e-10, 2.0**-61)]
+    assert lengths == pytest.approx([95_885, 329_780, 371_119], abs=20)
+
+
+def test_oxford_terms_are_those_of_the_documentation():
+    tables = [
+        {term.name: term.bits for term in found.terms}
+        for found in analyses(oxford_block(), 1e-10, 2.0**-61)
+    ]
+    smoothed, counted, renyi = tables
+    statistics = "second order", "third order", "smoothing and aborts", "privacy amplification"
+    tests = [name for name in smoothed if name.startswith("test bits")]
+    assert sum(map(smoothed.get, tests)) == pytest.approx(-135_940, abs=50)
+    assert counted["test scores"] == pytest.approx(-51_401, abs=20)
+    assert renyi["test scores"] == pytest.approx(-51_401, abs=20)
+    first = [table["entropy"] for table in (smoothed, counted)]
+    assert first == pytest.approx([866_403, 875_755], abs=200)
+    spent = [sum(table.get(name, 0.0) for name in statistics) for table in (smoothed, counted)]
+    assert spent == pytest.approx([-337_471, -197_818], abs=200)
+    assert renyi["entropy"] + renyi["privacy amplification"] == pytest.approx(719_273, abs=200)
+
+
+@pytest.mark.slow
+def test_planned_oxford_devices_need_this_many_rounds():
+    smallest = smallest_block(
+        lambda n: general_key_length(**PLANNED, options=OPTIONS | {"n": n}), 1e-2
+    )
+    assert smallest == pytest.approx(131_400, rel=0.015)
