@@ -14,8 +14,10 @@ import qnetsim
 from qnetsim.cli.audit import audit
 from qnetsim.cli.budget import budget
 from qnetsim.cli.common import FAILED, INTERRUPTED, WRONG_INPUT
+from qnetsim.cli.keyrate import keyrate
 from qnetsim.cli.plot import plot
 from qnetsim.cli.run import run
+from qnetsim.cli.threshold import threshold
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +26,7 @@ def cli() -> None:
     """Simulate event-ready quantum links, from the laser pulse to secret bits."""
 
 
-for command in (run, budget, plot, audit):
+for command in (run, budget, plot, audit, keyrate, threshold):
     cli.add_command(command)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -59,7 +59,7 @@ def load(
     """
     from qnetsim.scenario import load_scenario
 
-    faults = [] if output is None else _output_faults(output, option)
+    faults = [] if output is None else output_faults(output, option)
     try:
         loaded = load_scenario(scenario, settings)
     except qnetsim.InvalidInputError as error:
@@ -69,7 +69,7 @@ def load(
     return loaded
 
 
-def _output_faults(path: Path, option: str) -> list[Fault]:
+def output_faults(path: Path, option: str) -> list[Fault]:
     """Returns why a file could not be written, before any work is done."""
     from qnetsim.errors import Fault
     from qnetsim.files import check_writable
@@ -79,6 +79,18 @@ def _output_faults(path: Path, option: str) -> list[Fault]:
     except OSError as error:
         return [Fault(option, str(path), f"cannot be written: {error.strerror}")]
     return []
+
+
+def number_or_best(
+    _: click.Context, __: click.Parameter, text: str | None
+) -> float | Literal["best"] | None:
+    """Reads an option that is a number or the word ``best``."""
+    if text is None or text == "best":
+        return None if text is None else "best"
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor 'best'.") from None
 
 
 def print_tables(tables: Any) -> None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from qnetsim.security import asymmetric, biased, chsh, rates, two_basis
-from qnetsim.security.conference import parity_chsh_key_rate, parity_chsh_value
-from qnetsim.security.information import binary_entropy, within
+from qnetsim.security.conference import (
+    holz_entropy,
+    holz_key_rate,
+    holz_value,
+    parity_chsh_key_rate,
+    parity_chsh_value,
+)
+from qnetsim.security.information import FloatArray, binary_entropy, within
+
+Flip = float | Literal["best"]
+"""Flip probability of noisy preprocessing; ``"best"`` is the one of the highest rate."""
 
 COLLECTIVE = "collective; asymptotically general, by entropy accumulation (arXiv 1607.01797)"
+POST_SELECTED = "collective: which rounds are kept is announced, and may tell of earlier ones"
 
 _DEVICES = (
     "quantum mechanics",
@@ -78,6 +88,11 @@ BOUNDS: Mapping[str, Bound] = {
         "Ribeiro, Murta and Wehner, arXiv 1708.00798",
         assumes=("every qubit passed the same depolarising channel",),
     ),
+    "holz": Bound(
+        "conference key of three parties from depolarised GHZ states",
+        "Holz, Kampermann and Bruss, arXiv 1910.11360; proof Grasselli et al., arXiv 2209.12828",
+        assumes=("every qubit passed the same depolarising channel",),
+    ),
 }
 
 
@@ -93,7 +108,7 @@ class KeyRate:
         sifting: share of rounds that make key.
         kept: share of key rounds that post-selection keeps.
         certificate_error_bits: how far a certified entropy lies below the solver's value; 0 for
-            closed forms.
+            closed forms, ``None`` where a certificate was applied and nothing solved.
         parameters: what was chosen or optimised.
     """
 
@@ -103,8 +118,8 @@ class KeyRate:
     ec_bits: float
     sifting: float
     kept: float = 1.0
-    certificate_error_bits: float = 0.0
-    parameters: tuple[tuple[str, float], ...] = ()
+    certificate_error_bits: float | None = 0.0
+    parameters: tuple[tuple[str, float | str], ...] = ()
 
     @property
     def rate_bits_per_round(self) -> float:
@@ -123,12 +138,12 @@ class KeyRate:
             "certified": True,
             "certificate_error_bits": self.certificate_error_bits,
             **dict(self.parameters),
-            "attacks": BOUNDS[self.bound].attacks,
+            "attacks": BOUNDS[self.bound].attacks if self.kept == 1 else POST_SELECTED,
             "assumptions": BOUNDS[self.bound].assumptions,
         }
 
 
-def chsh_rate(s: float, q: float, sifting: float, flip: float) -> KeyRate:
+def chsh_rate(s: float, q: float, sifting: float, flip: Flip) -> KeyRate:
     """Returns the rate of one key basis by ``chsh.chsh_entropy``.
 
     Args:
@@ -140,12 +155,13 @@ def chsh_rate(s: float, q: float, sifting: float, flip: float) -> KeyRate:
     Raises:
         ValueError: a value lies outside its range.
     """
+    flip = _chosen(flip, lambda f: rates.chsh_key_rate(s, q, sifting, f))
     rate = float(rates.chsh_key_rate(s, q, sifting, flip))
     entropy = float(chsh.chsh_entropy(s, flip))
     return KeyRate("chsh", rate, entropy, _errors([q], flip), sifting, parameters=_flip(flip))
 
 
-def two_basis_rate(s: float, qbers: Sequence[float], sifting: float, flip: float) -> KeyRate:
+def two_basis_rate(s: float, qbers: Sequence[float], sifting: float, flip: Flip) -> KeyRate:
     """Returns the rate of two key bases by ``two_basis.two_basis_entropy``.
 
     Args:
@@ -157,14 +173,16 @@ def two_basis_rate(s: float, qbers: Sequence[float], sifting: float, flip: float
     Raises:
         ValueError: a value lies outside its range.
     """
-    rate = float(rates.two_basis_key_rate(s, *qbers, sifting, flip))
+    first, second = qbers
+    flip = _chosen(flip, lambda f: rates.two_basis_key_rate(s, first, second, sifting, f))
+    rate = float(rates.two_basis_key_rate(s, first, second, sifting, flip))
     entropy = float(two_basis.two_basis_entropy(s, flip))
     return KeyRate(
         "two-basis", rate, entropy, _errors(qbers, flip), sifting, parameters=_flip(flip)
     )
 
 
-def asymmetric_rate(halves: tuple[float, float], q: float, sifting: float, flip: float) -> KeyRate:
+def asymmetric_rate(halves: tuple[float, float], q: float, sifting: float, flip: Flip) -> KeyRate:
     """Returns the rate of one key basis by ``asymmetric.asymmetric_entropy`` at its best weight.
 
     Args:
@@ -176,6 +194,7 @@ def asymmetric_rate(halves: tuple[float, float], q: float, sifting: float, flip:
     Raises:
         ValueError: a value lies outside its range.
     """
+    flip = _chosen(flip, lambda f: rates.asymmetric_key_rate(*halves, q, sifting, f))
     rate = float(rates.asymmetric_key_rate(*halves, q, sifting, flip))
     alpha = float(asymmetric.optimal_alpha(*halves, flip))
     entropy = float(asymmetric.asymmetric_entropy(alpha * halves[0] + halves[1], alpha, flip))
@@ -183,7 +202,7 @@ def asymmetric_rate(halves: tuple[float, float], q: float, sifting: float, flip:
     return KeyRate("asymmetric", rate, entropy, _errors([q], flip), sifting, parameters=parameters)
 
 
-def biased_rate(s: float, bias: float, q: float, sifting: float, flip: float) -> KeyRate:
+def biased_rate(s: float, bias: float, q: float, sifting: float, flip: Flip) -> KeyRate:
     """Returns the rate of one key basis by ``biased.biased_entropy``.
 
     Args:
@@ -197,8 +216,13 @@ def biased_rate(s: float, bias: float, q: float, sifting: float, flip: float) ->
     Raises:
         ValueError: a value lies outside its range.
     """
-    deficit = biased.biased_deficit(s, bias, flip)
-    rate = float(rates.key_rate(deficit, rates.error_deficit(q, flip), sifting, flip))
+
+    def rate_at(f: float | FloatArray) -> FloatArray:
+        deficit = biased.biased_deficit(s, bias, f)
+        return rates.key_rate(deficit, rates.error_deficit(q, f), sifting, f)
+
+    flip = _chosen(flip, rate_at)
+    rate = float(rate_at(flip))
     entropy = float(biased.biased_entropy(s, bias, flip))
     return KeyRate("biased", rate, entropy, _errors([q], flip), sifting, parameters=_flip(flip))
 
@@ -218,6 +242,29 @@ def parity_chsh_rate(parties: int, q: float) -> KeyRate:
     parameters = (("parties", float(parties)), ("parity_chsh_value", s))
     entropy = float(chsh.chsh_entropy(s))
     return KeyRate("parity-chsh", rate, entropy, _errors([q], 0.0), 1.0, parameters=parameters)
+
+
+def holz_rate(q: float) -> KeyRate:
+    """Returns the rate of a three-party conference key in bits per GHZ state, from Holz.
+
+    Args:
+        q: error rate of any two parties, as for ``parity_chsh_rate``.
+
+    Raises:
+        ValueError: it lies outside [0, 1/2].
+    """
+    beta = float(holz_value(q))
+    entropy, rate = float(holz_entropy(beta)), float(holz_key_rate(q))
+    parameters = (("parties", 3.0), ("holz_value", beta))
+    return KeyRate("holz", rate, entropy, _errors([q], 0.0), 1.0, parameters=parameters)
+
+
+def _chosen(flip: Flip, rate: Callable[[FloatArray], FloatArray]) -> float:
+    """A flip probability, the best one where that is asked for; 0 where none gives a key."""
+    if flip != "best":
+        return flip
+    best = rates.optimal_flip(rate)
+    return float(best) if rate(best) > 0 else 0.0
 
 
 def _errors(qbers: Sequence[float], flip: float) -> float:

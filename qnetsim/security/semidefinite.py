@@ -11,11 +11,11 @@ import numpy as np
 from qnetsim.security.behaviour import Behaviour
 from qnetsim.security.information import TSIRELSON, FloatArray, binary_entropy, within
 from qnetsim.security.keyrate import KeyRate
+from qnetsim.security.npa.certificate import Certificate
 from qnetsim.security.npa.problem import Problem, RawKey, chsh_constraint, full_statistics
 from qnetsim.security.rates import conditional_entropy
 
 if TYPE_CHECKING:
-    from qnetsim.security.npa.certificate import Certificate
     from qnetsim.security.npa.program import Report
 
 
@@ -70,7 +70,7 @@ def sdp_chsh_rate(
     qbers: Sequence[float],
     sifting: float,
     flip: float,
-    asked: Asked,
+    how: Asked | Certificate,
     report: Report | None = None,
 ) -> Certified:
     """Returns the certified rate where S alone is known, of one key basis or two.
@@ -80,56 +80,65 @@ def sdp_chsh_rate(
         qbers: error rate of each basis, before the flip.
         sifting: share of rounds that make key.
         flip: flip probability of noisy preprocessing, below 1/2.
-        asked: for the bound.
+        how: what to ask of a solver, or a certificate that needs none.
         report: is told of progress.
 
     Raises:
-        ValueError: a value lies outside its range.
+        ValueError: a value lies outside its range, or the certificate is about something else.
         NoQuantumDeviceError: no quantum device gives S.
         SolverFailedError: the solver ended without a solution.
     """
     within(s, -TSIRELSON, TSIRELSON, "CHSH value")
     errors = flip + (1 - 2 * flip) * within(qbers, 0.0, 1.0, "error rate")
     keys = tuple((1 / len(qbers), RawKey(x, flip)) for x in range(len(qbers)))
-    problem = Problem((2, 2), asked.level, keys, chsh_constraint())
+    problem = Problem((2, 2), _level(how), keys, chsh_constraint())
     ec_bits = float(np.mean(binary_entropy(errors)))
-    return _certified(problem, np.array([s]), (asked, report), (ec_bits, 1.0), sifting)
+    return _certified(problem, np.array([s]), (how, report), (ec_bits, 1.0), sifting)
 
 
 def sdp_rate(
-    observed: Observed, sifting: float, asked: Asked, report: Report | None = None
+    observed: Observed, sifting: float, how: Asked | Certificate, report: Report | None = None
 ) -> Certified:
     """Returns the certified rate where all statistics of two parties are known.
 
     Args:
         observed: the statistics and how the raw key is made.
         sifting: share of rounds that make key, before post-selection.
-        asked: for the bound.
+        how: what to ask of a solver, or a certificate that needs none.
         report: is told of progress.
 
     Raises:
+        ValueError: the certificate is about something else.
         NoQuantumDeviceError: no quantum device gives the statistics.
         SolverFailedError: the solver ended without a solution.
     """
     behaviour = observed.behaviour
     inputs = (len(behaviour.alice), len(behaviour.bob))
-    problem = Problem(inputs, asked.level, ((1.0, observed.key),), full_statistics(inputs))
-    return _certified(problem, behaviour.moments(), (asked, report), observed.key_round(), sifting)
+    problem = Problem(inputs, _level(how), ((1.0, observed.key),), full_statistics(inputs))
+    return _certified(problem, behaviour.moments(), (how, report), observed.key_round(), sifting)
+
+
+def _level(how: Asked | Certificate) -> str:
+    return how.problem.level if isinstance(how, Certificate) else how.level
 
 
 def _certified(
     problem: Problem,
     values: FloatArray,
-    how: tuple[Asked, Report | None],
+    asked: tuple[Asked | Certificate, Report | None],
     key_round: tuple[float, float],
     sifting: float,
 ) -> Certified:
-    from qnetsim.security.npa.program import EntropyProgram
-
-    (asked, report), (ec_bits, kept) = how, key_round
+    (how, report), (ec_bits, kept) = asked, key_round
     share = float(within(sifting, 0.0, 1.0, "sifting"))
-    program = EntropyProgram(problem, asked.nodes, asked.solver)
-    certificate, solver_bits = program.solve(values, report)
+    if isinstance(how, Certificate):
+        _check_about(how.problem, problem)
+        certificate, solver_bits = how, None
+    else:
+        from qnetsim.security.npa.program import EntropyProgram
+
+        program = EntropyProgram(problem, how.nodes, how.solver)
+        certificate, solver_bits = program.solve(values, report)
     bits = certificate.entropy_bits(values)
     rate = KeyRate(
         "sdp",
@@ -138,7 +147,21 @@ def _certified(
         ec_bits,
         share,
         kept,
-        max(0.0, (solver_bits - bits) / kept),
-        (("flip", problem.keys[0][1].flip), ("nodes", asked.nodes)),
+        None if solver_bits is None else max(0.0, (solver_bits - bits) / kept),
+        (
+            ("flip", problem.keys[0][1].flip),
+            ("nodes", certificate.nodes),
+            ("level", problem.level),
+        ),
     )
     return Certified(rate, certificate)
+
+
+def _check_about(proved: Problem, asked: Problem) -> None:
+    """Raises ValueError where a certificate is about another problem than the one asked."""
+    for name in ("inputs", "keys", "constraints"):
+        has, needs = getattr(proved, name), getattr(asked, name)
+        if has != needs:
+            if name == "constraints":
+                has, needs = ([one.name for one in some] for some in (has, needs))
+            raise ValueError(f"certificate is for {name} {has}, not {needs}")

@@ -14,6 +14,7 @@ import numpy as np
 from qnetsim.security.asymmetric import asymmetric_deficit
 from qnetsim.security.biased import biased_deficit
 from qnetsim.security.chsh import chsh_deficit
+from qnetsim.security.conference import holz_key_rate, parity_chsh_key_rate
 from qnetsim.security.hardware import binned, correlator, pair_behaviour
 from qnetsim.security.information import FloatArray, within
 from qnetsim.security.rates import conditional_deficit, error_deficit
@@ -25,6 +26,8 @@ BOUNDS: tuple[Bound, ...] = ("chsh", "asymmetric", "two-basis", "biased")
 QUANTITIES: tuple[Quantity, ...] = ("qber", "eta")
 
 _STEP = 1e-5
+_BEYOND = 2.0
+"""Worse than any threshold."""
 _Rate = Callable[[FloatArray, FloatArray], FloatArray]
 """Normalised rate of values of the quantity, shape (n,), and parameters, shape (n, k)."""
 
@@ -81,6 +84,84 @@ def threshold(
     if quantity == "qber":
         return _qber_threshold(bound, rate_floor, flip)
     return _eta_threshold(bound, rate_floor, flip, keep_no_clicks, state_angle)
+
+
+def best_threshold(
+    bound: Bound,
+    quantity: Quantity,
+    rate_floor: float,
+    *,
+    keep_no_clicks: bool = False,
+    state_angle: float | None = None,
+) -> Threshold:
+    """Returns ``threshold`` with the best flip probability found.
+
+    At low floors that is the limit 1/2, which is tried first; where less noise is better there, it
+    is searched for, the threshold being taken for unimodal. Any flip gives a valid threshold.
+
+    Args:
+        bound: as for ``threshold``, like all that follows.
+        quantity: what it is of.
+        rate_floor: R.
+        keep_no_clicks: whether Bob keeps rounds without a click apart.
+        state_angle: t in rad, to fix the state.
+
+    Raises:
+        ValueError: as ``threshold`` does.
+    """
+    from scipy.optimize import minimize_scalar
+
+    def found(flip: float) -> Threshold:
+        return threshold(
+            bound,
+            quantity,
+            rate_floor,
+            flip=float(flip),
+            keep_no_clicks=keep_no_clicks,
+            state_angle=state_angle,
+        )
+
+    tried = [found(0.0)]  # an ideal device reaches more without noise than with any
+    sign = -1.0 if quantity == "qber" else 1.0
+
+    def cost(flip: float) -> float:
+        try:
+            tried.append(found(flip))
+        except ValueError:
+            return _BEYOND
+        return sign * tried[-1].value
+
+    if cost(0.5) >= cost(0.45):
+        minimize_scalar(cost, bounds=(0.0, 0.5), method="bounded", options={"xatol": 1e-3})
+    return min(tried, key=lambda one: sign * one.value)
+
+
+def conference_threshold(
+    bound: Literal["parity-chsh", "holz"], parties: int, rate_floor: float
+) -> Threshold:
+    """Returns the largest error rate at which a bound gives a conference key.
+
+    Args:
+        bound: its name; Holz's is for three parties.
+        parties: N, Alice included.
+        rate_floor: R, at which the rate is quoted in bits per GHZ state; positive.
+
+    Raises:
+        ValueError: parties is below 2, not 3 for Holz's, or no error rate reaches the floor.
+    """
+    from scipy.optimize import brentq
+
+    if bound == "holz":
+        within(parties, 3, 3, "number of parties")
+
+    def excess(q: float) -> float:
+        rate = holz_key_rate(q) if bound == "holz" else parity_chsh_key_rate(q, parties)
+        return float(rate) - rate_floor
+
+    if not (rate_floor > 0 and excess(0.0) > 0):
+        raise ValueError(f"no error rate reaches the rate floor {rate_floor:g}")
+    value = float(brentq(excess, 0.0, 0.25, xtol=1e-12))
+    return Threshold(value, rate_floor, {"parties": float(parties)})
 
 
 def _qber_threshold(bound: Bound, floor: float, flip: float) -> Threshold:

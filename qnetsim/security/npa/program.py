@@ -64,8 +64,8 @@ class EntropyProgram:
         options: the solver's.
 
     Raises:
-        ValueError: the level has too few words, or the constraints do not fix the share of kept
-            rounds.
+        ValueError: the level has too few words, the constraints do not fix the share of kept
+            rounds, or the solver is not installed.
 
     References:
         Brown, Fawzi and Fawzi, arXiv 2106.13692.
@@ -78,6 +78,9 @@ class EntropyProgram:
         self.nodes = nodes
         self.relaxation = Relaxation(problem)
         self._solver = solver
+        if solver not in cvxpy.installed_solvers():  # type: ignore[no-untyped-call]
+            installed = ", ".join(cvxpy.installed_solvers())  # type: ignore[no-untyped-call]
+            raise ValueError(f"solver ({solver}) must be one of {installed}")
         self._options = options or _FASTEST.get(solver, {})
         known_mean(problem, self.relaxation.last())
 
@@ -169,9 +172,12 @@ class _Form:
         self._values.value = values
         self._cost.value = self._free.T @ self._objective(t)
         self._largest.value = self._relaxation.largest(t)[self._eve]
-        data, chain, inverse = self._program.get_problem_data(
-            self._solver, solver_opts=self._options
-        )
+        try:
+            data, chain, inverse = self._program.get_problem_data(
+                self._solver, solver_opts=self._options
+            )
+        except cvxpy.SolverError as error:
+            raise SolverFailedError(f"{self._solver}: {error}") from None
         return data, chain, inverse
 
     def solve(self, data: Any, chain: Any, inverse: Any) -> tuple[Any, Any, Any]:

@@ -1,0 +1,394 @@
+"""``qnetsim keyrate``: secret bits a round from statistics, and what that number is worth."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from qnetsim.cli.common import number_or_best, output_faults, print_tables
+from qnetsim.errors import Fault, InvalidInputError, QnetsimError
+
+if TYPE_CHECKING:
+    from qnetsim.security.finite.terms import KeyLength
+    from qnetsim.security.keyrate import KeyRate
+    from qnetsim.security.npa.certificate import Certificate
+    from qnetsim.security.semidefinite import Asked
+
+_NODES_WITH_S, _NODES_WITH_ALL = 16, 8
+_PLAIN_PROGRESS_EVERY_S = 30.0
+_LEVEL, _SOLVER = "1+A+B+AB+AA", "CLARABEL"
+_TSIRELSON = 8**0.5
+_RANGES = {"bias": (-1, 1), "flip": (0, 0.5), "sifting": (0, 1), "parties": (2, 1000)}
+_PROJECTED = (
+    "the devices behave as the behaviour nearest to the counts, which is an estimate: no "
+    "confidence level stands behind it"
+)
+
+
+def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """Reads numbers separated by commas."""
+    try:
+        return None if text is None else tuple(map(float, text.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} must be numbers separated by commas.") from None
+
+
+class _Takes(NamedTuple):
+    """Which options a bound needs and may be given, how many error rates, up to what."""
+
+    needs: tuple[str, ...]
+    may: tuple[str, ...] = ()
+    error_rates: tuple[int, ...] = (1,)
+    largest_q: float = 1.0
+
+
+_SOLVED = ("nodes", "level", "solver", "certificate", "save_certificate")
+_TAKES: Mapping[str, _Takes] = {
+    "chsh": _Takes(("s", "q"), ("flip", "sifting", "finite")),
+    "two-basis": _Takes(("s", "q"), ("flip", "sifting", "finite"), (2,)),
+    "asymmetric": _Takes(("halves", "q"), ("flip", "sifting")),
+    "biased": _Takes(("s", "bias", "q"), ("flip", "sifting")),
+    "sdp": _Takes(("s", "q"), ("flip", "sifting", *_SOLVED), (1, 2)),
+    "parity-chsh": _Takes(("parties", "q"), largest_q=0.5),
+    "holz": _Takes(("q",), largest_q=0.5),
+}
+_TAKES_WITH_STATISTICS = _Takes(("statistics",), ("flip", "sifting", "project", *_SOLVED))
+
+_FINITE_HELP = """Adds the key length of a finite block: name=number pairs, separated by commas.
+n: rounds of the block. eps_sound: soundness error. eps_complete: chance that honest devices abort.
+f_ec or leak_bits: what is published to correct errors, over the Shannon limit or in bits.
+With chsh (general attacks), test_fraction: share of test rounds; the best one if not given.
+With two-basis (collective attacks), key_share and test_share: shares of key and of test rounds."""
+
+
+@click.command()
+@click.option("--bound", metavar="NAME", help="The entropy bound; --list names them.")
+@click.option("--s", type=float, help="CHSH value, taken as exact.")
+@click.option(
+    "--q",
+    metavar="Q[,Q1]",
+    callback=_numbers,
+    help="Error rate of the key; two for two key bases: Q0,Q1.",
+)
+@click.option(
+    "--halves",
+    metavar="E1,E2",
+    callback=_numbers,
+    help="For the asymmetric bound: <A0 B0> + <A0 B1> of the key setting A0, and "
+    "<A1 B0> - <A1 B1>.",
+)
+@click.option("--bias", type=float, help="Mean outcome of the key setting, for the biased bound.")
+@click.option("--parties", type=int, help="N of a conference key, Alice included.")
+@click.option(
+    "--statistics",
+    type=click.Path(path_type=Path),
+    help="All statistics, in a JSON file, for the sdp bound.",
+)
+@click.option("--project", is_flag=True, help="Take counts for the nearest behaviour.")
+@click.option(
+    "--flip",
+    metavar="NUMBER|best",
+    callback=number_or_best,
+    help="Flip probability of noisy preprocessing, or 'best'. 0 if not given.",
+)
+@click.option(
+    "--sifting",
+    type=float,
+    help="Share of rounds that make key; 0.25 for two key bases and 1 elsewhere if not given.",
+)
+@click.option("--finite", metavar="NAME=NUMBER,...", help=_FINITE_HELP)
+@click.option(
+    "--nodes",
+    type=click.IntRange(2, 64),
+    help=f"Quadrature nodes of the sdp bound; {_NODES_WITH_S} with S alone and {_NODES_WITH_ALL} "
+    "with all statistics if not given.",
+)
+@click.option("--level", help="Words of the moment matrix, 1+A+B+AB+AA if not given.")
+@click.option("--solver", help="A solver that cvxpy has, CLARABEL if not given.")
+@click.option(
+    "--save-certificate", type=click.Path(path_type=Path), help="Write the proof here (.npz)."
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    help="Prove and apply a certificate that was saved, without a solver.",
+)
+@click.option("--list", "listed", is_flag=True, help="Name every bound, its source and premises.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not tables.")
+def keyrate(bound: str | None, listed: bool, as_json: bool, **options: Any) -> None:
+    """Secret bits a round by an entropy BOUND, and what the number is worth.
+
+    A rate is asymptotic and takes the statistics as exact; --finite says how long a key is.
+    """
+    from qnetsim.display import rich_view
+    from qnetsim.report.keyrate import key_sections, title
+
+    if listed:
+        _list_bounds(as_json)
+        return
+    given = {name: value for name, value in options.items() if not _is_absent(value)}
+    bound = _checked(bound, given)
+    length, projected = None, None
+    try:
+        if bound == "sdp":
+            rate, projected = _semidefinite(given)
+        else:
+            rate = _closed_form(bound, given)
+            length = _key_length(bound, given) if "finite" in given else None
+    except InvalidInputError:
+        raise
+    except ValueError as error:
+        raise InvalidInputError([Fault(f"--bound {bound}", "", str(error))]) from None
+    summary = _summary(rate, length, projected)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        print_tables(rich_view(title(summary), key_sections(summary)))
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is False
+
+
+def _checked(bound: str | None, given: Mapping[str, Any]) -> str:
+    """Returns the bound; raises every fault in what it is given, before any work is done."""
+    from qnetsim.spec import suggestion
+
+    if bound is None:
+        raise InvalidInputError([Fault("--bound", "", "is missing; --list names the bounds")])
+    if bound not in _TAKES:
+        unknown = "unknown bound" + suggestion(bound, _TAKES)
+        raise InvalidInputError([Fault("--bound", repr(bound), unknown)])
+    takes, asked = _TAKES[bound], f"--bound {bound}"
+    if bound == "sdp" and "statistics" in given:
+        takes, asked = _TAKES_WITH_STATISTICS, "--bound sdp --statistics"
+    known = (*takes.needs, *takes.may)
+    faults = [
+        Fault(_option(name), "", f"is missing: {asked} needs it")
+        for name in takes.needs
+        if name not in given
+    ]
+    for name, value in given.items():
+        if name not in known:
+            options = ", ".join(map(_option, known))
+            faults.append(Fault(_option(name), _written(value), f"{asked} takes {options}"))
+        elif wrong := _wrong(name, value, takes):
+            faults.append(Fault(_option(name), _written(value), wrong))
+    faults += _conflicts(bound, given)
+    if "save_certificate" in given:
+        faults += output_faults(given["save_certificate"], "--save-certificate")
+    if faults:
+        raise InvalidInputError(faults)
+    return bound
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _written(value: Any) -> str:
+    """A value as it was written; empty for a flag."""
+    if isinstance(value, tuple):
+        return ",".join(f"{number:.9g}" for number in value)
+    if value is True:
+        return ""
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _wrong(name: str, value: Any, takes: _Takes) -> str:
+    """What an option's value alone must be and is not; empty where nothing is wrong."""
+    if name == "s" and not abs(value) <= _TSIRELSON:
+        return f"must lie within 2 sqrt 2 ({_TSIRELSON:.9g}), beyond which no quantum device gets"
+    if name == "q" and len(value) not in takes.error_rates:
+        return f"must be {' or '.join(map(str, takes.error_rates))} number(s)"
+    if name == "q" and not all(0 <= q <= takes.largest_q for q in value):
+        return f"must lie in [0, {takes.largest_q:g}]"
+    if name == "halves" and not (len(value) == 2 and value[0] ** 2 + value[1] ** 2 <= 4):
+        return "must be E1,E2 with E1^2 + E2^2 <= 4, beyond which no quantum device gets"
+    if name in _RANGES and value != "best":
+        low, high = _RANGES[name]
+        return "" if low <= value <= high else f"must lie in [{low:g}, {high:g}]"
+    return ""
+
+
+def _conflicts(bound: str, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yields what is wrong with options taken together."""
+    if bound == "sdp" and given.get("flip") == "best":
+        yield Fault("--flip", "best", "is for closed forms: give the sdp bound a number")
+    if "finite" in given and given.get("flip", 0.0) != 0.0:
+        yield Fault("--flip", _written(given["flip"]), "no key length here has noisy preprocessing")
+    if "certificate" in given:
+        for name in ("nodes", "level", "solver", "save_certificate"):
+            if name in given:
+                bound = "is for solving, and --certificate solves nothing"
+                yield Fault(_option(name), _written(given[name]), bound)
+    if bound == "biased" and {"s", "bias"} <= given.keys():
+        s, bias = given["s"], given["bias"]
+        if abs(bias) <= 1 and 2 * (2 - bias**2) ** 0.5 < abs(s) <= _TSIRELSON:
+            most = "must lie within 2 sqrt(2 - bias^2), beyond which no quantum device gets"
+            yield Fault("--s", _written(s), most)
+
+
+def _closed_form(bound: str, given: Mapping[str, Any]) -> KeyRate:
+    from qnetsim.security import keyrate as rates
+
+    q, flip = given["q"], given.get("flip", 0.0)
+    sifting = given.get("sifting", 0.25 if bound == "two-basis" else 1.0)
+    if bound == "chsh":
+        return rates.chsh_rate(given["s"], q[0], sifting, flip)
+    if bound == "two-basis":
+        return rates.two_basis_rate(given["s"], q, sifting, flip)
+    if bound == "asymmetric":
+        return rates.asymmetric_rate(given["halves"], q[0], sifting, flip)
+    if bound == "biased":
+        return rates.biased_rate(given["s"], given["bias"], q[0], sifting, flip)
+    if bound == "holz":
+        return rates.holz_rate(q[0])
+    return rates.parity_chsh_rate(given["parties"], q[0])
+
+
+def _semidefinite(given: Mapping[str, Any]) -> tuple[KeyRate, float | None]:
+    """The rate, and how far counts were projected."""
+    from qnetsim.security.semidefinite import Asked, sdp_chsh_rate, sdp_rate
+
+    everything = "statistics" in given
+    flip, projected = given.get("flip"), None
+    if everything:
+        from qnetsim.statistics_file import read_statistics
+
+        observed = read_statistics(given["statistics"], flip, given.get("project", False))
+        projected = observed.behaviour.projected
+    how: Asked | Certificate
+    if "certificate" in given:
+        how = _proved(given["certificate"])
+    else:
+        nodes = given.get("nodes", _NODES_WITH_ALL if everything else _NODES_WITH_S)
+        asked = Asked(nodes, given.get("level", _LEVEL), given.get("solver", _SOLVER).upper())
+        how = asked
+    with _failing_plainly(), _Progress() as progress:
+        if everything:
+            found = sdp_rate(observed, given.get("sifting", 1.0), how, progress)
+        else:
+            share = given.get("sifting", 0.25 if len(given["q"]) == 2 else 1.0)
+            found = sdp_chsh_rate(given["s"], given["q"], share, flip or 0.0, how, progress)
+    if "save_certificate" in given:
+        _save(found.certificate, given["save_certificate"])
+    return found.rate, projected
+
+
+@contextmanager
+def _failing_plainly() -> Iterator[None]:
+    """Turns a solver's failure into one of the command's own."""
+    from qnetsim.security.npa.certificate import CertificateError
+    from qnetsim.security.npa.program import SolverFailedError
+
+    try:
+        yield
+    except (CertificateError, SolverFailedError) as error:
+        raise QnetsimError(f"no bound: {error}") from None
+
+
+def _proved(path: Path) -> Certificate:
+    from qnetsim.security.npa.certificate import Certificate, CertificateError
+
+    try:
+        certificate = Certificate.load(path)
+        certificate.verify()
+    except OSError as error:
+        bound = f"cannot be read: {error.strerror or error}"
+    except CertificateError as error:
+        bound = str(error)
+    else:
+        return certificate
+    raise InvalidInputError([Fault("--certificate", str(path), bound)])
+
+
+def _save(certificate: Certificate, path: Path) -> None:
+    from qnetsim.files import write_whole
+
+    with TemporaryDirectory() as folder:
+        aside = Path(folder) / "certificate.npz"
+        certificate.save(aside)
+        write_whole(path, aside.read_bytes())
+
+
+def _key_length(bound: str, given: Mapping[str, Any]) -> KeyLength:
+    from qnetsim.security.finite.options import (
+        general_key_length,
+        parsed_options,
+        sampled_key_length,
+    )
+    from qnetsim.security.two_basis import two_basis_entropy
+
+    s, q = given["s"], given["q"]
+    try:
+        options = parsed_options(given["finite"])
+        if bound == "chsh":
+            return general_key_length(s, q[0], options)
+        return sampled_key_length(s, sum(q) / 2, two_basis_entropy, options)
+    except ValueError as error:
+        raise InvalidInputError([Fault("--finite", given["finite"], str(error))]) from None
+
+
+class _Progress:
+    """Tells how many nodes are solved: a live line on a terminal, else a plain one every 30 s."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._shown = time.monotonic()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __call__(self, done: int, nodes: int) -> None:
+        text = f"{done} of {nodes} nodes solved"
+        if self._live:
+            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+        elif time.monotonic() - self._shown >= _PLAIN_PROGRESS_EVERY_S:
+            self._shown = time.monotonic()
+            click.echo(text, err=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _summary(rate: KeyRate, length: KeyLength | None, projected: float | None) -> dict[str, Any]:
+    summary = rate.summary()
+    if projected is not None:
+        summary["projected_by"] = projected
+        summary["assumptions"].append(_PROJECTED)
+    if length is not None:
+        summary["key_length_bits"] = length.key_length_bits
+        summary["finite"] = {
+            "analysis": length.analysis,
+            "attacks": length.attacks,
+            "assumptions": list(length.assumptions),
+            "rounds": length.rounds,
+            "terms": [asdict(term) for term in length.terms],
+            "epsilons": dict(length.epsilons),
+            "parameters": dict(length.parameters),
+        }
+    return summary
+
+
+def _list_bounds(as_json: bool) -> None:
+    from qnetsim.security.keyrate import BOUNDS
+
+    if as_json:
+        figures = {
+            name: {**one._asdict(), "assumes": one.assumptions} for name, one in BOUNDS.items()
+        }
+        click.echo(json.dumps(figures, indent=2))
+        return
+    for name, one in BOUNDS.items():
+        click.echo(f"{name:12} {one.summary}. Assumes {'; '.join(one.assumes)}. {one.source}")

@@ -1,0 +1,85 @@
+"""A key rate, a key length, and what they are worth, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qnetsim.display import Section
+from qnetsim.security.keyrate import BOUNDS
+
+_LABELS = {
+    "entropy_bits": "H(A|E), at least",
+    "ec_bits": "H(A|B), published to correct errors",
+    "sifting": "share of rounds that make key",
+    "kept": "share of them that is kept",
+    "flip": "flip probability",
+    "alpha": "weight of the first half, alpha",
+    "parties": "parties",
+    "parity_chsh_value": "parity-CHSH value",
+    "holz_value": "Holz value",
+    "nodes": "quadrature nodes",
+    "level": "words of the moment matrix",
+    "projected_by": "counts projected, probabilities moved by up to",
+}
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """Returns the rate in a line.
+
+    Args:
+        summary: figures under the keys of ``qnetsim keyrate --json``.
+    """
+    rate = summary["rate_bits_per_round"]
+    return f"{summary['bound']}: {rate:.6g} secret bits a round" + ("" if rate else ", no key")
+
+
+def key_sections(summary: Mapping[str, Any]) -> list[Section]:
+    """Returns the tables that show a rate and, where there is one, a key length.
+
+    Args:
+        summary: figures under the keys of ``qnetsim keyrate --json``.
+    """
+    return [*_rate_sections(summary), *_finite_sections(summary)]
+
+
+def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
+    figures = [(label, _figure(summary[key])) for key, label in _LABELS.items() if key in summary]
+    lost = summary["certificate_error_bits"]
+    certified = "proved in closed form"
+    if summary["bound"] == "sdp":
+        certified = "dual solution proved in exact arithmetic, no solver trusted"
+        certified += f"; {lost:.2g} bit below the solver's value" if lost is not None else ""
+    worth = [
+        ("bound", BOUNDS[summary["bound"]].source),
+        ("attacks", summary["attacks"]),
+        ("certified", certified),
+        *(("assumes", text) for text in summary["assumptions"]),
+    ]
+    return [
+        Section("of a key round that is kept, in bits", ("quantity", "value"), figures),
+        Section("what the rate is worth", ("", "why"), worth),
+    ]
+
+
+def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
+    finite = summary.get("finite")
+    if finite is None:
+        return []
+    terms = [(one["name"], f"{one['bits']:,.1f}", one["pays_for"]) for one in finite["terms"]]
+    terms.append(("key length", f"{summary['key_length_bits']:,}", "their sum, 0 or more"))
+    chosen = {**finite["epsilons"], **finite["parameters"]}
+    worth = [
+        ("analysis", finite["analysis"]),
+        ("attacks", finite["attacks"]),
+        *(("assumes", text) for text in finite["assumptions"]),
+        ("parameters", ", ".join(f"{name} = {value:.4g}" for name, value in chosen.items())),
+    ]
+    return [
+        Section(f"a key from {finite['rounds']:,} rounds", ("term", "bits", "why"), terms),
+        Section("what the key length is worth", ("", "why"), worth),
+    ]
+
+
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
