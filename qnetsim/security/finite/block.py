@@ -109,7 +109,7 @@ def split(eps_sound: float, order: float, tests_share: float) -> Split:
         tests_share: the share of the test rounds' number, in (0, 1/2).
     """
     within(eps_sound, 1e-300, 1.0, "soundness error eps_sound")
-    hash_bits = math.ceil(math.log2(2 / eps_sound) + math.log2(2 * order / (order - 1)))
+    hash_bits = math.ceil(math.log2(2 * order / ((order - 1) * eps_sound)))
     tests = eps_sound * tests_share
     return Split(eps_sound - tests - 2 * 2.0**-hash_bits, tests, hash_bits)
 

@@ -171,6 +171,15 @@ def test_mixing_strategies_gains_eve_nothing_over_the_mean_s(ends, share, order)
     assert shares @ kept <= mixed + 1e-12
 
 
+@pytest.mark.parametrize("excess", [1e-4, 1e-2, 0.5, 1.0])
+@pytest.mark.parametrize("tilt", [1.0, 100.0, 4000.0])
+def test_local_devices_bound_the_tilted_entropy(excess, tilt):
+    """They win three tests in four and hide nothing."""
+    gamma, weight = 0.3, 2 ** (-excess * tilt)
+    local = 1 - gamma + gamma * (3 / 4 + weight / 4)
+    assert tilted_entropy(1 + excess, tilt, gamma) <= -math.log2(local) / excess + 1e-9
+
+
 @pytest.mark.parametrize("tilt", [1.0, 20.0, 150.0, 4000.0])
 @pytest.mark.parametrize("excess", [1e-4, 1e-2, 0.5])
 def test_local_devices_pass_no_more_often_than_entropy_accumulation_allows(tilt, excess):
