@@ -54,6 +54,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("qber_1", "  second key pair", ".4f"),
     ("kept_key_rounds", "key rounds kept, p_V", ".6f"),
     ("conditional_entropy_bits", "H(A|B) of kept key rounds", ".6f"),
+    ("eve_entropy_bits", "H(A|E) of them, certified", ".6f"),
     ("heralded_fidelity", "fidelity at herald", ".4f"),
     ("state_fidelity", "fidelity at readout", ".4f"),
     ("published_formula_fidelity", "F from visibilities", ".4f"),

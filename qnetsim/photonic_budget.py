@@ -12,6 +12,7 @@ from qnetsim.channels.fibre import Fibre
 from qnetsim.nodes.photonic import Pairs, PhotonPair, PhotonRelay, PhotonUser
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, pulse_law
+from qnetsim.security.npa.certificate import Certificate
 from qnetsim.spec import Spec
 
 _NAMES = ("alice", "bob")
@@ -28,17 +29,26 @@ class _Fault(NamedTuple):
     perfect: PulsedLink
 
 
-def photonic_budget(name: str, link: PulsedLink, protocol: PulsedDIQKD) -> Budget:
+def photonic_budget(
+    name: str, link: PulsedLink, protocol: PulsedDIQKD, certificate: Certificate | None = None
+) -> Budget:
     """Returns the photon budget of an all-photonic link.
 
     Args:
         name: of the link.
         link: the hardware.
         protocol: what the users do.
+        certificate: proves the protocol's bound 'sdp'.
     """
-    present = _yield(link, protocol)
+    present = _yield(link, protocol, certificate)
     items = [
-        Item(fault.part, fault.what, fault.kind, fault.factor, _yield(fault.perfect, protocol))
+        Item(
+            fault.part,
+            fault.what,
+            fault.kind,
+            fault.factor,
+            _yield(fault.perfect, protocol, certificate),
+        )
         for fault in _imperfections(link)
     ]
     items += [
@@ -51,7 +61,12 @@ def photonic_budget(name: str, link: PulsedLink, protocol: PulsedDIQKD) -> Budge
     return Budget(name, Attempts(pulses_hz, 1.0, pulses_hz), chains, present, items)
 
 
-def expected(link: PulsedLink, protocol: PulsedDIQKD, name: str = "") -> PhotonicResult:
+def expected(
+    link: PulsedLink,
+    protocol: PulsedDIQKD,
+    name: str = "",
+    certificate: Certificate | None = None,
+) -> PhotonicResult:
     """Returns the closed forms of a link, as the result of a run without a pulse."""
     law = pulse_law(link)
     return PhotonicResult(
@@ -67,11 +82,12 @@ def expected(link: PulsedLink, protocol: PulsedDIQKD, name: str = "") -> Photoni
         law=law,
         protocol=protocol,
         no_click=(link.users[0].no_click, link.users[1].no_click),
+        certificate=certificate,
     )
 
 
-def _yield(link: PulsedLink, protocol: PulsedDIQKD) -> Yield:
-    figures = expected(link, protocol)
+def _yield(link: PulsedLink, protocol: PulsedDIQKD, certificate: Certificate | None) -> Yield:
+    figures = expected(link, protocol, certificate=certificate)
     rate_hz = figures.law.herald_probability * link.source.pulse_rate_hz
     qbers = [qber for qber in figures.expected_qbers if qber is not None]
     key = figures.expected_key_rate_bits_per_round

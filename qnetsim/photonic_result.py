@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qnetsim import display
 from qnetsim.keys.postselection import KeyRoundEntropy, key_round_entropy
@@ -16,6 +16,8 @@ from qnetsim.protocols.bell_test import Estimate
 from qnetsim.protocols.pulse_law import BELL_STATES, PulseLaw
 from qnetsim.protocols.pulsed import PulsedDIQKD
 from qnetsim.result import figure, key_rate
+from qnetsim.security.behaviour import moments_of
+from qnetsim.security.npa.certificate import Certificate
 
 _SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
@@ -38,6 +40,7 @@ class PhotonicResult(display.Shown):
         law: the law of one pulse, whence the closed forms.
         protocol: what the users did.
         no_click: each user's outcome where nothing clicks.
+        certificate: proves the bound 'sdp'.
         published: what a publication says, by the key of ``summary``.
     """
 
@@ -53,6 +56,7 @@ class PhotonicResult(display.Shown):
     law: PulseLaw
     protocol: PulsedDIQKD
     no_click: tuple[int, int]
+    certificate: Certificate | None = None
     published: dict[str, display.Published] = field(default_factory=dict)
 
     @property
@@ -131,6 +135,8 @@ class PhotonicResult(display.Shown):
 
         Asymptotic and for the observed values themselves. ``None`` without a bound.
         """
+        if self.certificate is not None:
+            return self._certified_rate(self.eve_entropy_bits, self.key_rounds)
         qbers = [q.value for q in self.qbers if q]
         if self.chsh is None or len(qbers) < len(self.qbers) or self.protocol.bound == "none":
             return None
@@ -141,12 +147,28 @@ class PhotonicResult(display.Shown):
     @cached_property
     def expected_key_rate_bits_per_round(self) -> float | None:
         """The same from the law, and settings that come equally often."""
+        if self.certificate is not None:
+            return self._certified_rate(self.expected_eve_entropy_bits, self.expected_key_rounds)
         qbers = [q for q in self.expected_qbers if q is not None]
         if self.expected_chsh is None or self.protocol.bound == "none":
             return None
         sifting = len(qbers) / (self.rounds.shape[0] * self.rounds.shape[1])
         leak_bits = self.protocol.leak_bits_per_round
         return key_rate(self.protocol.bound, self.expected_chsh, qbers, sifting, leak_bits)
+
+    @cached_property
+    def eve_entropy_bits(self) -> float | None:
+        """Certified H(A|E) of a key round that is kept, from the observed means, in bits."""
+        if self.certificate is None or not self.rounds.sum(axis=(2, 3)).all():
+            return None
+        return self._eve_entropy(self.certificate, self.rounds, self.key_rounds)
+
+    @cached_property
+    def expected_eve_entropy_bits(self) -> float | None:
+        """The same from the law."""
+        if self.certificate is None:
+            return None
+        return self._eve_entropy(self.certificate, self.law.rounds, self.expected_key_rounds)
 
     @cached_property
     def wait_s(self) -> Estimate | None:
@@ -267,7 +289,28 @@ class PhotonicResult(display.Shown):
             "flip_probability": self.protocol.flip_probability,
             **figure("kept_key_rounds", kept, law and law.kept),
             **figure("conditional_entropy_bits", entropy, law and law.entropy_bits),
+            "eve_entropy_bits": self.eve_entropy_bits,
+            "expected_eve_entropy_bits": self.expected_eve_entropy_bits,
         }
+
+    @staticmethod
+    def _eve_entropy(
+        certificate: Certificate, rounds: ArrayLike, key: KeyRoundEntropy | None
+    ) -> float | None:
+        if key is None or not key.kept:
+            return None
+        return certificate.entropy_bits(moments_of(rounds)) / key.kept
+
+    def _certified_rate(
+        self, entropy_bits: float | None, key: KeyRoundEntropy | None
+    ) -> float | None:
+        if entropy_bits is None or key is None:
+            return None
+        share = self.protocol.key_share
+        if share is None:
+            share = 1 / (self.rounds.shape[0] * self.rounds.shape[1])
+        rate = share * key.kept * (entropy_bits - key.entropy_bits)
+        return max(0.0, rate - self.protocol.leak_bits_per_round)
 
     @property
     def _heralds(self) -> NDArray[np.int64]:

@@ -6,23 +6,27 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from qnetsim.budget import Budget
+from qnetsim.certified import certificate_faults, read_certificate
 from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.detector import Detector
 from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
 from qnetsim.photonic_budget import expected, photonic_budget
 from qnetsim.photonic_result import PhotonicResult
+from qnetsim.protocols.diqkd import Isolation
 from qnetsim.protocols.pulse_law import PulseLaw
 from qnetsim.protocols.pulsed import PulsedDIQKD, PulsedLink, pulse_law
 from qnetsim.protocols.pulses import Plan, Resolution, Tally, play
 from qnetsim.rng import Streams
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
+from qnetsim.security.npa.certificate import Certificate
 from qnetsim.simulation import Report, bell_test_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
@@ -132,13 +136,21 @@ class PhotonicScenario(FromFile[PhotonicModel]):
             (fibres.alice_relay, fibres.bob_relay),
         )
 
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """What proves the protocol's bound, where it is 'sdp'."""
+        protocol = self.model.protocol
+        if protocol.bound != "sdp" or protocol.certificate is None:
+            return None
+        return read_certificate(protocol.certificate)
+
     def law(self) -> PulseLaw:
         """Returns the law of one pulse."""
         return pulse_law(self.link())
 
     def budget(self) -> Budget:
         """Returns the photon budget of the link."""
-        return photonic_budget(self.model.name, self.link(), self.model.protocol)
+        return photonic_budget(self.model.name, self.link(), self.model.protocol, self.certificate)
 
     @property
     def plan(self) -> Plan:
@@ -180,7 +192,7 @@ class PhotonicScenario(FromFile[PhotonicModel]):
                 [Fault("seed", shown(seed), "must be a whole number, 0 or more")]
             )
         plan = self.plan
-        closed_form = expected(self.link(), self.model.protocol, self.model.name)
+        closed_form = expected(self.link(), self.model.protocol, self.model.name, self.certificate)
         rate_hz = closed_form.pulse_rate_hz
         begin = time.perf_counter()
         tally = play(
@@ -211,7 +223,9 @@ class PhotonicScenario(FromFile[PhotonicModel]):
             "sim_time_s": tally.pulses / self.model.pair_source.pulse_rate_hz,
             "rounds": int(tally.counts.sum()),
             "heralded": self.link().heralded,
-            "protocol": self.model.protocol.model_dump(mode="json", exclude_none=True),
+            "protocol": self.model.protocol.model_dump(
+                mode="json", exclude_none=True, exclude={"certificate"}
+            ),
         }
 
 
@@ -267,15 +281,23 @@ def _run_faults(model: PhotonicModel) -> Iterator[Fault]:
 
 def _protocol_faults(model: PhotonicModel) -> Iterator[Fault]:
     protocol = model.protocol
-    counts = [len(user.angles_deg) for user in model.users.values()]
-    yield from bell_test_faults(protocol, counts, lambda *_: 1 / math.prod(counts))
+    counts = (len(model.alice.angles_deg), len(model.bob.angles_deg))
+    faults = bell_test_faults(protocol, counts, lambda *_: 1 / math.prod(counts))
+    yield from faults
+    if not faults:
+        no_click = (model.alice.no_click, model.bob.no_click)
+        yield from certificate_faults(protocol, counts, no_click)
     if protocol.bound == "none":
         return
-    if protocol.settings == "in-turn":
-        bound = "must be 'none' where settings are played in turn: they can be foreseen"
+    isolation = protocol.isolation or Isolation()
+    if protocol.settings == "in-turn" and isolation.instead_of_random_settings is None:
+        bound = "must be 'none' where settings are played in turn: they can be foreseen; or "
+        bound += "protocol.isolation.instead_of_random_settings says what is assumed"
         yield Fault("protocol.bound", shown(protocol.bound), bound)
+    if protocol.bound == "sdp":
+        return
     if protocol.keep_no_click < 1 or protocol.flip_probability > 0:
-        bound = "must be 'none' with keep_no_click below 1 or a flip_probability: no bound has them"
+        bound = "must be 'sdp' or 'none' with keep_no_click below 1 or a flip_probability"
         yield Fault("protocol.bound", shown(protocol.bound), bound)
 
 

@@ -139,6 +139,7 @@ def load(
     data = _read(path)
     kind, settings = kind_of(data), list(settings)
     faults = [fault for text in settings for fault in _change(data, text, kind.describes)]
+    _place_certificate(data, Path(path).parent)
     try:
         scenario = kind(data)
     except InvalidInputError as error:
@@ -151,6 +152,13 @@ def load(
         path[0] == "run" and (len(path) == 1 or path[1] in _ENDS) for path in paths
     )
     return scenario
+
+
+def _place_certificate(data: Mapping[str, Any], folder: Path) -> None:
+    """Makes the path of a certificate one from here: files name it from their own folder."""
+    protocol = data.get("protocol")
+    if isinstance(protocol, dict) and isinstance(name := protocol.get("certificate"), str):
+        protocol["certificate"] = str(folder / name)
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -229,7 +229,7 @@ class TestedKey(Protocol):
 
     @property
     def bound(self) -> str:
-        """``chsh``, ``two-basis`` or ``none``."""
+        """``chsh``, ``two-basis``, ``sdp`` or ``none``."""
 
 
 def bell_test_faults(
@@ -256,7 +256,7 @@ def bell_test_faults(
                 bound = f"must be below the {count} settings of party {party}"
                 path = f"protocol.{field}.{index}.{party}"
                 faults.append(Fault(path, str(setting), bound))
-    pairs_wanted = {"chsh": 1, "two-basis": 2}.get(protocol.bound)
+    pairs_wanted = {"chsh": 1, "two-basis": 2, "sdp": 1}.get(protocol.bound)
     if pairs_wanted and len(protocol.key_pairs) != pairs_wanted:
         bound = f"must have {pairs_wanted} for the bound '{protocol.bound}'"
         faults.append(Fault("protocol.key_pairs", shown(protocol.key_pairs), bound))
@@ -275,13 +275,13 @@ def _bound_faults(protocol: TestedKey, chance: Callable[[int, int], float]) -> I
         bound = "must have one or three negative signs, or S is no Bell test"
         yield Fault("protocol.chsh_terms", shown(terms), bound)
     keyed = [{pair[party] for pair in pairs} for party in (0, 1)]
-    if protocol.bound == "chsh":
+    if protocol.bound in ("chsh", "sdp"):
         certified = any(keyed[party] <= tested[party] for party in (0, 1))
     else:
         certified = any(keyed[party] == tested[party] for party in (0, 1))
     if not certified and protocol.bound != "none":
         bound = "must hold, for one party, settings of its CHSH test" + (
-            "" if protocol.bound == "chsh" else ": both of them"
+            ": both of them" if protocol.bound == "two-basis" else ""
         )
         yield Fault("protocol.key_pairs", shown(pairs), bound)
     chances = [chance(x, y) for x, y in pairs]

@@ -157,12 +157,20 @@ def pulses(folder: Path, scenario: str, *settings: str) -> Audit:
 
 
 def test_settings_played_in_turn_are_a_violation_in_every_round(tmp_path: Path) -> None:
-    audit = pulses(tmp_path, "ustc_2022", "run.rounds_per_setting=1000")
+    nothing = ("protocol.bound=none", "protocol.isolation={}")
+    audit = pulses(tmp_path, "ustc_2022", "run.rounds_per_setting=1000", *nothing)
     assert audit.rounds == 6000
     assert audit.checks[Check("settings_at_random", "")].counts == {Verdict.VIOLATED: 6000}
     assert audit.checks[SEPARATION].counts == {Verdict.NOT_RECORDED: 6000}
     assert audit.verdict is Verdict.VIOLATED
     assert audit.summary()["checks"][1]["first"][0]["why"].startswith("they are played in turn")
+
+
+def test_settings_played_in_turn_are_an_assumption_where_the_scenario_says_so(
+    tmp_path: Path,
+) -> None:
+    audit = pulses(tmp_path, "ustc_2022", "run.rounds_per_setting=1000")
+    assert audit.checks[Check("settings_at_random", "")].counts == {Verdict.ASSUMED: 6000}
 
 
 def test_a_photonic_link_shows_no_order_in_time_and_does_not_pass(tmp_path: Path) -> None:

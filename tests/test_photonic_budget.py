@@ -43,7 +43,7 @@ def test_a_price_is_what_the_scenario_gains_with_that_part_perfect(
     budget = PhotonicScenario.load(path).budget()
     (item,) = [i for i in budget.items if (i.part, i.what) == (part, what)]
     perfect = PhotonicScenario.load(path, [setting])
-    figures = expected(perfect.link(), perfect.model.protocol)
+    figures = expected(perfect.link(), perfect.model.protocol, certificate=perfect.certificate)
     rate_hz = figures.law.herald_probability * figures.pulse_rate_hz
     assert item.without.herald_rate_hz == pytest.approx(rate_hz, rel=1e-12)
     assert item.without.chsh_s == pytest.approx(figures.expected_chsh, rel=1e-12)

@@ -38,7 +38,8 @@ KEYS = {
     "expected_chsh_s", "qber", "qber_stderr", "expected_qber", "qber_0", "qber_0_stderr",
     "expected_qber_0", "keep_no_click", "flip_probability", "kept_key_rounds",
     "kept_key_rounds_stderr", "expected_kept_key_rounds", "conditional_entropy_bits",
-    "conditional_entropy_bits_stderr", "expected_conditional_entropy_bits", "correlators", "bound",
+    "conditional_entropy_bits_stderr", "expected_conditional_entropy_bits", "eve_entropy_bits",
+    "expected_eve_entropy_bits", "correlators", "bound",
     "key_rate_bits_per_round", "key_rate_bits_per_s", "expected_key_rate_bits_per_round",
     "expected_key_rate_bits_per_s",
 }  # fmt: skip
@@ -71,11 +72,14 @@ def test_a_scenario_runs_from_the_prompt_as_a_table(command: Command, path: Path
     assert "CHSH value S" in result._repr_html_()
 
 
-def test_the_table_of_a_link_without_a_bound_says_so_and_shows_what_is_published(
-    command: Command,
-) -> None:
-    done = command("run", USTC)
+def test_the_table_of_a_link_without_a_bound_says_so(command: Command) -> None:
+    done = command("run", USTC, *sets("protocol.bound=none"))
     assert "no bound for its key rate" in done.out
+    assert "H(A|E)" not in done.out
+
+
+def test_the_table_of_a_link_shows_what_is_published(command: Command) -> None:
+    done = command("run", USTC)
     assert "2.006709 (2.6e-05)" in done.out, "as many digits as the standard error has"
     for words in ("0.559953", "0.000233", "466", "H(A|B,V) at 20 m"):
         assert words in done.out
@@ -232,9 +236,30 @@ def test_a_trace_says_what_was_run_and_nothing_of_times(path: Path) -> None:
     assert result.counts is not None
     assert trace.about["rounds"] == result.counts.sum()
     assert trace.about["heralded"] == (path != USTC)
-    assert type(scenario.model.protocol).model_validate(trace.about["protocol"]) == (
-        scenario.model.protocol
-    )
+    protocol = scenario.model.protocol
+    assert type(protocol).model_validate(trace.about["protocol"]) == protocol.model_copy(
+        update={"certificate": None}
+    ), "all but where the machine keeps its files"
+
+
+def test_settings_in_turn_need_an_assumption_for_a_key_rate() -> None:
+    data = tomllib.loads(USTC.read_text())
+    data["protocol"]["certificate"] = str(USTC.parent / data["protocol"]["certificate"])
+    assert PhotonicScenario(data).run(1).key_rate_bits_per_round
+    del data["protocol"]["isolation"]["instead_of_random_settings"]
+    with pytest.raises(InvalidInputError, match="must be 'none' where settings are played in turn"):
+        PhotonicScenario(data)
+
+
+def test_a_certificate_for_other_statistics_gives_a_lower_rate_and_never_a_higher_one() -> None:
+    """It is affine and holds for all devices, so that the one made for a link is its best."""
+    own = PhotonicScenario.load(USTC)
+    for change in ("alice.detector.efficiency=0.9", "pair_source.mean_pairs=0.04"):
+        other = PhotonicScenario.load(USTC, [change])
+        assert other.certificate == own.certificate
+        found = other.run(1).expected_eve_entropy_bits
+        assert found is not None
+        assert 0 < found < 1
 
 
 def test_a_run_of_the_library_refuses_a_wrong_seed() -> None:
@@ -250,8 +275,11 @@ REFUSED = [
     (USTC, "pair_source.modes=0", "pair_source.modes = 0: must lie in [1, 1e+09]"),
     (USTC, "run.resolution=herald", "must be one of 'counts' or 'rounds' where nothing heralds"),
     (USTC, "protocol.settings=drawn", "run.rounds_per_setting: has a meaning only where settings"),
-    (USTC, "protocol.bound=chsh", "must be 'none' where settings are played in turn"),
-    (USTC, "protocol.bound=chsh", "must be 'none' with keep_no_click below 1"),
+    (USTC, "protocol.certificate=no.npz", "no.npz: cannot be read: No such file"),
+    (USTC, "protocol.certificate=photonic_swapping.toml", "holds no certificate"),
+    (USTC, "protocol.keep_no_click=0.9", "must be for the statistics of 2 x 3 settings and RawKey"),
+    (SWAPPING, "protocol.bound=sdp", "protocol.certificate: is needed for the bound 'sdp'"),
+    (USTC, "protocol.bound=chsh", "must be 'sdp' or 'none' with keep_no_click below"),
     (USTC, "run.max_rounds=5", "ends with its rounds_per_setting"),
     (USTC, "protocol.key_pairs=[[0, 3]]", "protocol.key_pairs.0.1 = 3: must be below the 3"),
     (USTC, "protocol.chsh_terms=[[0,0,1],[0,1,1],[1,0,1],[1,1,1]]", "or S is no Bell test"),
@@ -272,7 +300,7 @@ REFUSED = [
     (SWAPPING, "pair_source.modes=2", "pair_source.modes = 2"),
     (SWAPPING, "bob.relay.station.window_s=1", "bob.relay.station.window_s = 1"),
     (SWAPPING, "bob.relay.source=photons", "needs a table 'photons', its source"),
-    (SWAPPING, "protocol.flip_probability=0.1", "must be 'none' with keep_no_click below 1 or a"),
+    (SWAPPING, "protocol.flip_probability=0.1", "must be 'sdp' or 'none' with keep_no_click"),
     (SWAPPING, "protocol.bound=two-basis", "must have 2 for the bound 'two-basis'"),
     (SWAPPING, "protocol.key_pairs=[[0, 2], [1, 0]]", "must have 1 for the bound 'chsh'"),
     (SWAPPING, "run.duration_s=1e-9", "run.duration_s = 1e-09: must hold a pulse at least"),
@@ -301,6 +329,7 @@ def test_every_fault_is_told_at_once(command: Command) -> None:
 
 def test_a_fibre_from_the_table_needs_the_wavelength(command: Command, tmp_path: Path) -> None:
     text = USTC.read_text().replace("attenuation_db_per_km = 0.2", 'type = "smf28_ultra"')
+    text = text.replace('bound = "sdp"', 'bound = "none"')
     path = tmp_path / "table.toml"
     path.write_text(text)
     assert command("run", path, "--json").code == 0

@@ -171,11 +171,13 @@ class Auditor:
 
 def findings_on_pulses(about: About, protocol: Protocol) -> dict[Check, Finding]:
     """Returns what holds of every round of an all-photonic link, whose pulses have no times."""
+    isolation = protocol.isolation or Isolation()
     drawn = Finding(Verdict.HOLDS, "they are drawn for each round")
     if protocol.settings == "in-turn":
-        drawn = Finding(Verdict.VIOLATED, "they are played in turn, and can be foreseen")
+        why = "they are played in turn, and can be foreseen"
+        drawn = _instead(isolation.instead_of_random_settings, Verdict.VIOLATED, why)
     timeless = "pulses are not followed in time"
-    separated = (protocol.isolation or Isolation()).instead_of_separation
+    separated = isolation.instead_of_separation
     findings = {
         Check("space_like_separation", ""): _instead(separated, Verdict.NOT_RECORDED, timeless),
         Check("settings_at_random", ""): drawn,

@@ -72,6 +72,10 @@ class Isolation(Spec):
     instead_of_emptying: Text | None = described(
         "what is assumed of a node whose particle stays in the trap", default=None
     )
+    instead_of_random_settings: Text | None = described(
+        "what is assumed where settings are played in turn, which anyone can foresee",
+        default=None,
+    )
     leak_bits_per_round: NonNegative | None = described(
         "bound on the bits that leave the laboratories in a round, deducted from the key; 0 only "
         "where nothing is taken to leak",

@@ -45,7 +45,18 @@ class PulsedDIQKD(IsolatedParties):
     chsh_terms: Annotated[list[ChshTerm], Field(min_length=4, max_length=4)] = described(
         "X, Y and sign of each term of S"
     )
-    bound: Literal["chsh", "two-basis", "none"] = described("the entropy bound of the key rate")
+    bound: Literal["chsh", "two-basis", "sdp", "none"] = described(
+        "the entropy bound of the key rate; 'sdp' with a certificate"
+    )
+    certificate: str | None = described(
+        "file that proves the bound 'sdp', by its path from the scenario's folder; "
+        "`qnetsim keyrate --save-certificate` writes one",
+        default=None,
+    )
+    key_share: Probability | None = described(
+        "share of rounds that would make key, for the bound 'sdp'; as they are played where absent",
+        default=None,
+    )
     keep_no_click: Probability = described(
         "chance that either party keeps a key round with the outcome of no click", default=1.0
     )

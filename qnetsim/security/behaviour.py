@@ -44,20 +44,19 @@ class Behaviour:
     @cached_property
     def alice(self) -> FloatArray:
         """Alice's mean outcomes, shape (X,)."""
-        means: FloatArray = (self.table.sum(axis=3) @ [1, -1]).mean(axis=1)
-        return means
+        return self.moments()[: len(self.table)]
 
     @cached_property
     def bob(self) -> FloatArray:
         """Bob's mean outcomes, shape (Y,)."""
-        means: FloatArray = (self.table.sum(axis=2) @ [1, -1]).mean(axis=0)
-        return means
+        inputs = self.table.shape[:2]
+        return self.moments()[inputs[0] : sum(inputs)]
 
     @cached_property
     def correlators(self) -> FloatArray:
         """Mean products of the outcomes, shape (X, Y)."""
-        means: FloatArray = np.einsum("xyab,a,b->xy", self.table, [1, -1], [1, -1])
-        return means
+        inputs = self.table.shape[:2]
+        return self.moments()[sum(inputs) :].reshape(inputs)
 
     @cached_property
     def chsh(self) -> float:
@@ -67,7 +66,25 @@ class Behaviour:
 
     def moments(self) -> FloatArray:
         """Returns Alice's means, Bob's and the correlators, Bob's input running fastest."""
-        return np.concatenate([self.alice, self.bob, self.correlators.ravel()])
+        return moments_of(self.table)
+
+
+def moments_of(counts: ArrayLike) -> FloatArray:
+    """Returns Alice's mean outcomes, Bob's and the mean products, Bob's input running fastest.
+
+    A party's mean is over all rounds with its setting, whatever the other's.
+
+    Args:
+        counts: rounds with each outcome, or probabilities; shape (X, Y, 2, 2), each pair of
+            settings with some.
+    """
+    rounds = np.asarray(counts, dtype=np.float64)
+    signs = np.array([1.0, -1.0])
+    total = rounds.sum(axis=(2, 3))
+    alice = (rounds.sum(axis=3) @ signs).sum(axis=1) / total.sum(axis=1)
+    bob = (rounds.sum(axis=2) @ signs).sum(axis=0) / total.sum(axis=0)
+    products = np.einsum("xyab,a,b->xy", rounds, signs, signs) / total
+    return np.concatenate([alice, bob, products.ravel()])
 
 
 def nearest_behaviour(counts: ArrayLike) -> Behaviour:

@@ -7,8 +7,7 @@ nothing; F and the noise behind it decide the fit. The printed angles violate th
 only as analyser angles, with Bob's second one negative. The printed winning probability, .7559, is
 out of reach of the printed state and angles at any pump power.
 
-Dark counts are not printed and left out. H(A|E,V), which needs an entropy bound for all of
-P(a, b|x, y), is not computed here.
+Dark counts are not printed and left out. H(A|E,V) comes from the scenario's certificates.
 """
 
 from __future__ import annotations
@@ -33,6 +32,10 @@ from qnetsim.physics.spdc import (
     pair_clicks,
     pulse_clicks,
 )
+from qnetsim.security.behaviour import moments_of
+from qnetsim.security.npa.certificate import Certificate
+from qnetsim.security.npa.problem import Problem, RawKey, full_statistics
+from qnetsim.security.npa.program import EntropyProgram
 
 # Printed, with the standard deviation of the last digits where there is one.
 THETA_DEG = 20.0  # cos 20 |HV> + sin 20 |VH>
@@ -231,6 +234,7 @@ def at(length_m: float, kept: float, flipped: float) -> tuple[str, ...]:
         *(f"fibres.{user}.length_m={length_m / 2}" for user in ("alice", "bob")),
         f"protocol.keep_no_click={kept}",
         f"protocol.flip_probability={flipped}",
+        f"protocol.certificate=certificates/ustc_2022_{length_m}m.npz",
     )
 
 
@@ -257,29 +261,75 @@ def test_the_scenario_plays_all_rounds_of_the_experiment_within_five_seconds():
     assert figures["chsh_s"] == pytest.approx(figures["expected_chsh_s"], abs=5 * 2.7e-5)
 
 
-def test_the_scenario_gives_no_key_rate_but_shows_the_printed_one():
-    result = PhotonicScenario.load(SCENARIO).run(1)
-    figures = result.summary()
-    for key in ("key_rate_bits_per_round", "key_rate_bits_per_s"):
-        assert figures[key] is figures[f"expected_{key}"] is None
-    assert result.published["key_rate_bits_per_round"].value == RATE_BITS_PER_ROUND
-    assert result.published["key_rate_bits_per_s"].value == RATE_BITS_PER_S
+def test_the_certified_entropy_lies_at_the_printed_one():
+    """Printed .560206 bit; ours .560299 at F = .9950 and the pair number that H(A|B,V) needs."""
+    figures = PhotonicScenario.load(SCENARIO).run(1).summary()
+    assert figures["expected_eve_entropy_bits"] == pytest.approx(H_AE, abs=1e-3)
+    assert figures["expected_eve_entropy_bits"] > figures["expected_conditional_entropy_bits"]
+    # each mean has an error of 1e-5 or less, and the certificate's slopes are .005 at most
+    assert figures["eve_entropy_bits"] == pytest.approx(
+        figures["expected_eve_entropy_bits"], abs=5e-5
+    )
 
 
 @pytest.mark.parametrize(
-    ("length_m", "s", "p_v", "entropy"),
+    ("length_m", "s", "p_v", "entropy", "rate_bits_per_s", "printed_bits_per_s"),
     [
-        (20, 2.006693, 0.921972, 0.559953),
-        (80, 2.006618, 0.884151, 0.659650),
-        (220, 2.006444, 0.980194, 0.999713),
+        (20, 2.006693, 0.921972, 0.559953, 637, RATE_BITS_PER_S),
+        (80, 2.006618, 0.884151, 0.659650, 488, 107.4),
+        (220, 2.006444, 0.980194, 0.999713, 0.379, 2.6),
     ],
 )
-def test_the_scenario_at_the_printed_distances(length_m, s, p_v, entropy):
-    """p and p_N are printed; S, p_V and, but for 20 m, H(A|B,V) were only computed."""
+def test_the_scenario_at_the_printed_distances(
+    length_m, s, p_v, entropy, rate_bits_per_s, printed_bits_per_s
+):
+    """p, p_N and bit/s are printed; S, p_V and, but for 20 m, H(A|B,V) were only computed.
+
+    A rate is the difference of two entropies of which it is a thousandth: at 20 m within a factor 4
+    is agreement. At 80 m our light has .8 % less loss an arm than the printed rate needs; 220 m is
+    not reproduced: the printed rate is seven times ours.
+    """
     figures = PhotonicScenario.load(SCENARIO, DISTANCES[length_m]).run(1).summary()
     assert figures["expected_chsh_s"] == pytest.approx(s, abs=1e-6)
     assert figures["expected_kept_key_rounds"] == pytest.approx(p_v, abs=1e-6)
     assert figures["expected_conditional_entropy_bits"] == pytest.approx(entropy, abs=1e-6)
+    rate = figures["expected_key_rate_bits_per_s"]
+    assert rate == pytest.approx(rate_bits_per_s, rel=5e-3)
+    if length_m == 20:
+        assert printed_bits_per_s / 4 < rate < 4 * printed_bits_per_s
+
+
+def test_the_certificates_of_the_scenario_prove_themselves():
+    for length_m in DISTANCES:
+        Certificate.load(SCENARIO.parent / f"certificates/ustc_2022_{length_m}m.npz").verify()
+
+
+@pytest.mark.slow
+def test_the_efficiency_that_still_makes_a_key_is_the_printed_one():
+    """Printed .862; ours .8633 where nearly all is noise, as the rate goes to 0.
+
+    A certificate made for .875 of both arms holds for any: where its rate ends lies above the
+    threshold, by .0001.
+    """
+    kept, flipped = 0.99, 0.49
+
+    def table(eta):
+        efficiency = eta / units.transmission(0.2 * 0.01)
+        detectors = (f"{user}.detector.efficiency={efficiency}" for user in ("alice", "bob"))
+        changes = ("protocol.bound=none", *detectors)
+        return PhotonicScenario.load(SCENARIO, changes).law().rounds
+
+    key = RawKey(KEY[0], flipped, (kept, 1.0), KEY[1], (kept, 1.0))
+    problem = Problem((2, 3), "1+A+B+AB+AA", ((1.0, key),), full_statistics((2, 3)))
+    solved = EntropyProgram(problem, 8).solve(moments_of(table(0.875))).certificate
+
+    def rate(eta):
+        at_eta = table(eta)
+        p_v, ec_bits = key_entropy(at_eta[..., ::-1, ::-1], kept, flipped)
+        return solved.constant + solved.slope @ moments_of(at_eta) - p_v * ec_bits
+
+    assert brentq(rate, 0.84, 0.875, xtol=1e-6) == pytest.approx(0.8634, abs=2e-4)
+    assert abs(brentq(rate, 0.84, 0.875, xtol=1e-6) - 0.862) < 2e-3
 
 
 def test_two_figures_of_the_scenario_that_were_fitted_together():
