@@ -111,7 +111,8 @@ def affine_tradeoff(
 
     Args:
         constant: lam0, in bits.
-        coefficients: lam[x, y, a, b]: the entropy is at least lam0 + sum of lam P(a, b|x, y).
+        coefficients: lam[x, y, a, b]: the entropy is at least lam0 + sum of lam P(a, b|x, y). Both
+            outcomes are binary: the constants of the theorem count on it.
         settings: chance of each pair of settings in a test, [x, y], adding up to 1. A pair that is
             never played must have no coefficient.
 
@@ -119,8 +120,11 @@ def affine_tradeoff(
         The tradeoff and the scores [x, y, a, b] in [0, 1].
 
     Raises:
-        ValueError: the settings' chances do not add up to 1, or a coefficient is never tested.
+        ValueError: the settings' chances do not add up to 1, outcomes are not binary, a coefficient
+            is never tested, or all values are the same.
     """
+    if coefficients.shape[2:] != (2, 2):
+        raise ValueError(f"outcomes in the tests {coefficients.shape[2:]} must be binary, (2, 2)")
     chance = within(settings, 0.0, 1.0, "chance of settings")
     within(chance.sum(), 1 - 1e-9, 1 + 1e-9, "sum of the settings' chances")
     if np.any(coefficients[chance == 0]):

@@ -14,7 +14,7 @@ from qnetsim.security.finite.collective import Sample, collective_key_length
 from qnetsim.security.finite.confidence import likely_most
 from qnetsim.security.finite.renyi import best_test_fraction, renyi_key_length
 from qnetsim.security.finite.terms import KeyLength
-from qnetsim.security.information import FloatArray, binary_entropy, within
+from qnetsim.security.information import TSIRELSON, FloatArray, binary_entropy, within
 
 COMMON = {
     "n": "rounds of the block",
@@ -66,6 +66,7 @@ def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyL
         ValueError: a name is missing or unknown, or a value lies outside its range.
     """
     _checked(options, COMMON, GENERAL)
+    within(s, -TSIRELSON, TSIRELSON, "CHSH value of the honest devices")
     rounds = _rounds(options)
 
     def block(fraction: float) -> Block:
@@ -79,6 +80,7 @@ def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyL
     fraction = options.get("test_fraction")
     if fraction is None:
         fraction = best_test_fraction(block, options["eps_sound"])
+    within(fraction, 1e-12, 0.5, "test fraction")
     return renyi_key_length(block(fraction), options["eps_sound"])
 
 
@@ -100,8 +102,11 @@ def sampled_key_length(
         ValueError: a name is missing or unknown, or a value lies outside its range.
     """
     _checked(options, COMMON | COLLECTIVE, {})
-    rounds, loss = _rounds(options), 0.5 - float(within(s, -4.0, 4.0, "CHSH value")) / 8
-    key, tests = (rounds * options[name] for name in COLLECTIVE)
+    within(s, -TSIRELSON, TSIRELSON, "CHSH value of the honest devices")
+    rounds, loss = _rounds(options), 0.5 - s / 8
+    key, tests = (
+        rounds * float(within(options[name], 1 / rounds, 1.0, name)) for name in COLLECTIVE
+    )
     lost = likely_most(int(tests), loss, options["eps_complete"])
     sample = Sample(
         rounds, key, tests, 1 - lost / tests, _leak(options, key * float(binary_entropy(q)))
@@ -151,5 +156,5 @@ def _rounds(options: Mapping[str, float]) -> int:
 
 def _leak(options: Mapping[str, float], shannon_bits: float) -> float:
     if "leak_bits" in options:
-        return options["leak_bits"]
-    return float(within(options["f_ec"], 1.0, np.inf, "efficiency f_ec")) * shannon_bits
+        return float(within(options["leak_bits"], 0.0, _LARGEST_BLOCK, "leak_bits"))
+    return float(within(options["f_ec"], 1.0, 1e6, "efficiency f_ec")) * shannon_bits

@@ -73,6 +73,8 @@ def test_bounds_that_no_test_can_check_are_refused():
         affine_tradeoff(*chsh_coefficients(2.6), unplayed)
     with pytest.raises(ValueError, match="constant"):
         affine_tradeoff(0.1, np.zeros((2, 2, 2, 2)), QUARTERS)
+    with pytest.raises(ValueError, match="binary"):
+        affine_tradeoff(0.1, np.ones((2, 2, 2, 3)), QUARTERS)
     with pytest.raises(ValueError, match="sum of the settings"):
         affine_tradeoff(*chsh_coefficients(2.6), QUARTERS / 2)
 
@@ -89,6 +91,21 @@ def test_second_order_is_the_variance_formula_at_the_worst_score():
         worst = max(worst, (order - 1) * v - float(chsh_entropy(8 * win - 4)) + p @ f)
     found, _ = second_order_bits(tradeoff, gamma, order)
     assert worst <= found < worst + 1e-5
+
+
+def test_spread_is_no_smaller_than_the_variance_of_any_scores():
+    """And the same for scores that are won or lost."""
+    rng, gamma, tradeoff = np.random.default_rng(8), 0.07, chsh_tradeoff(2.5)
+    for number in (2, 2, 5, 16):
+        scores = np.append(rng.random(number - 2), [0.0, 1.0])
+        p = rng.dirichlet(np.ones(number))
+        f = tradeoff.won - (tradeoff.won - tradeoff.value(scores)) / gamma
+        law, values = np.append(gamma * p, 1 - gamma), np.append(f, tradeoff.won)
+        variance = law @ values**2 - (law @ values) ** 2
+        assert law @ values == pytest.approx(float(tradeoff.value(p @ scores)), abs=1e-9)
+        spread = float(tradeoff.spread(np.array(p @ scores), gamma))
+        assert variance <= spread * (1 + 1e-9)
+        assert number > 2 or variance == pytest.approx(spread, rel=1e-9)
 
 
 def test_third_order_is_the_formula():

@@ -60,6 +60,19 @@ def test_numbers_out_of_range_are_refused_by_name():
             general(GENERAL | {name: value})
 
 
+def test_devices_that_a_local_model_explains_make_no_key_and_no_fault():
+    for s in (-2.5, 1.0, 2.0):
+        assert general_key_length(s, 0.01, GENERAL).key_length_bits == 0
+        assert sampled_key_length(s, 0.01, chsh_entropy, COLLECTIVE).key_length_bits == 0
+
+
+def test_devices_beyond_quantum_mechanics_are_refused():
+    with pytest.raises(ValueError, match="CHSH value"):
+        general_key_length(2.83, 0.01, GENERAL)
+    with pytest.raises(ValueError, match="CHSH value"):
+        sampled_key_length(2.83, 0.01, chsh_entropy, COLLECTIVE)
+
+
 def test_general_length_is_that_of_the_block_the_options_describe():
     threshold = honest_threshold(10**6, 0.05, 2.64, 1e-3)
     expected = renyi_key_length(Block(10**6, 0.05, threshold, 2e5), 1e-10)
