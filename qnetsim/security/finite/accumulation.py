@@ -244,7 +244,7 @@ def _key_length(
             hashing_term(order, shares.pa),
         ),
         epsilons=shares.epsilons(),
-        parameters={"renyi_order": order, "lost": tradeoff.lost, "won": tradeoff.won},
+        parameters={"renyi_excess": order - 1, "lost": tradeoff.lost, "won": tradeoff.won},
     )
 
 

@@ -178,7 +178,7 @@ def _key_length(block: Block, eps_sound: float, x: FloatArray, certain: bool) ->
             hashing_term(order, shares.pa),
         ),
         epsilons=shares.epsilons(),
-        parameters={"renyi_order": order, "tilt_bits": tilt},
+        parameters={"renyi_excess": order - 1, "tilt_bits": tilt},
     )
 
 

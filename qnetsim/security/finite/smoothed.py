@@ -86,7 +86,11 @@ def _key_length(
         rounds=block.rounds,
         terms=(*terms, Term("extractor", -_extractor_loss(input_bits), "Trevisan's construction")),
         epsilons=epsilons,
-        parameters={"renyi_order": order, "renyi_order_max": order_max, "tangent_s": touch},
+        parameters={
+            "renyi_excess": order - 1,
+            "renyi_excess_max": order_max - 1,
+            "tangent_s": touch,
+        },
     )
 
 

@@ -30,7 +30,7 @@ class KeyLength:
         rounds: n, the rounds of the block.
         terms: the table; its bits add up to ``bits``.
         epsilons: every failure probability; ``eps_sound`` is what the others add up to.
-        parameters: what the optimiser chose (Renyi order, tangent point, split, ...).
+        parameters: what the optimiser chose (Renyi order less 1, tangent point, tilt, ...).
     """
 
     analysis: str
