@@ -172,15 +172,17 @@ def _checked(bound: str | None, given: Mapping[str, Any]) -> str:
     if bound == "sdp" and "statistics" in given:
         takes, asked = _TAKES_WITH_STATISTICS, "--bound sdp --statistics"
     known = (*takes.needs, *takes.may)
+    needing = f"{asked} without --statistics" if bound == "sdp" else asked
     faults = [
-        Fault(_option(name), "", f"is missing: {asked} needs it")
+        Fault(_option(name), "", f"is missing: {needing} needs it")
         for name in takes.needs
         if name not in given
     ]
     for name, value in given.items():
         if name not in known:
             options = ", ".join(map(_option, known))
-            faults.append(Fault(_option(name), _written(value), f"{asked} takes {options}"))
+            unused = f"{asked} does not use it, but {options}"
+            faults.append(Fault(_option(name), _written(value), unused))
         elif wrong := _wrong(name, value, takes):
             faults.append(Fault(_option(name), _written(value), wrong))
     faults += _conflicts(bound, given)
@@ -347,6 +349,8 @@ class _Progress:
         self._shown = time.monotonic()
 
     def __enter__(self) -> _Progress:
+        if self._live:
+            click.echo("setting up the program", nl=False, err=True)
         return self
 
     def __call__(self, done: int, nodes: int) -> None:

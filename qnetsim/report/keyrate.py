@@ -57,7 +57,7 @@ def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
         *(("assumes", text) for text in summary["assumptions"]),
     ]
     return [
-        Section("of a key round that is kept, in bits", ("quantity", "value"), figures),
+        Section("entropies in bits, of a key round that is kept", ("quantity", "value"), figures),
         Section("what the rate is worth", ("", "why"), worth),
     ]
 

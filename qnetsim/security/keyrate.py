@@ -239,7 +239,7 @@ def parity_chsh_rate(parties: int, q: float) -> KeyRate:
     """
     rate = float(parity_chsh_key_rate(q, parties))
     s = float(parity_chsh_value(q, parties))
-    parameters = (("parties", float(parties)), ("parity_chsh_value", s))
+    parameters = (("parties", parties), ("parity_chsh_value", s))
     entropy = float(chsh.chsh_entropy(s))
     return KeyRate("parity-chsh", rate, entropy, _errors([q], 0.0), 1.0, parameters=parameters)
 
@@ -255,7 +255,7 @@ def holz_rate(q: float) -> KeyRate:
     """
     beta = float(holz_value(q))
     entropy, rate = float(holz_entropy(beta)), float(holz_key_rate(q))
-    parameters = (("parties", 3.0), ("holz_value", beta))
+    parameters = (("parties", 3), ("holz_value", beta))
     return KeyRate("holz", rate, entropy, _errors([q], 0.0), 1.0, parameters=parameters)
 
 
