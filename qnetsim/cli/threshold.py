@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,7 +48,7 @@ _FOR_ETA = ("keep_no_clicks", "state_angle")
 @click.option(
     "--state-angle",
     type=float,
-    help="Fix the state cos t |00> + sin t |11>, t in rad (eta); the best one if not given.",
+    help="Fix the state cos t |00> + sin t |11>, t in rad up to pi/4 (eta); the best if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not tables.")
 def threshold(
@@ -87,23 +88,30 @@ def _checked(bound: str | None, quantity: str, given: Mapping[str, Any]) -> str:
 
 
 def _faults(bound: str, quantity: str, given: Mapping[str, Any]) -> Iterator[Fault]:
-    flip, floor = given.get("flip", 0.0), given["rate_floor"]
+    flip, floor, angle = given.get("flip", 0.0), given["rate_floor"], given.get("state_angle", 0.1)
     if not floor > 0:
         yield Fault("--rate-floor", f"{floor:g}", "must be above 0")
     if flip != "best" and not 0 <= flip <= 0.5:
         yield Fault("--flip", f"{flip:g}", "must lie in [0, 0.5]")
-    if bound == "parity-chsh" and not given.get("parties", 0) >= 2:
-        yield Fault("--parties", str(given.get("parties", "")), "must be given, 2 or more")
-    if bound != "parity-chsh" and "parties" in given:
+    if not 0 < angle <= math.pi / 4:
+        yield Fault("--state-angle", f"{angle:g}", "must lie in (0, pi/4]")
+    for name in _FOR_ETA:
+        if name in given and quantity != "eta":
+            yield Fault("--" + name.replace("_", "-"), "", "is for --quantity eta")
+    if bound == "parity-chsh":
+        if not given.get("parties", 0) >= 2:
+            yield Fault("--parties", str(given.get("parties", "")), "must be given, 2 or more")
+    elif "parties" in given:
         yield Fault("--parties", str(given["parties"]), f"--bound {bound} does not use it")
     if bound in _CONFERENCE:
-        if quantity == "eta":
-            yield Fault("--quantity", quantity, f"--bound {bound} has a threshold of qber only")
-        if "flip" in given:
-            yield Fault("--flip", str(flip), f"--bound {bound} does not use it")
-    for name in _FOR_ETA:
-        if name in given and (quantity != "eta" or bound in _CONFERENCE):
-            yield Fault("--" + name.replace("_", "-"), "", "is for --quantity eta")
+        yield from _conference_faults(bound, quantity, given)
+
+
+def _conference_faults(bound: str, quantity: str, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if quantity == "eta":
+        yield Fault("--quantity", quantity, f"--bound {bound} has a threshold of qber only")
+    if "flip" in given:
+        yield Fault("--flip", str(given["flip"]), f"--bound {bound} does not use it")
 
 
 def _found(bound: Any, quantity: Literal["qber", "eta"], given: Mapping[str, Any]) -> Threshold:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qnetsim.display import Section
@@ -54,10 +54,10 @@ def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
         ("bound", BOUNDS[summary["bound"]].source),
         ("attacks", summary["attacks"]),
         ("certified", certified),
-        *(("assumes", text) for text in summary["assumptions"]),
+        *_assumptions(summary["assumptions"]),
     ]
     return [
-        Section("entropies in bits, of a key round that is kept", ("quantity", "value"), figures),
+        Section("entropies in bits of kept key rounds", ("quantity", "value"), figures),
         Section("what the rate is worth", ("", "why"), worth),
     ]
 
@@ -72,13 +72,17 @@ def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
     worth = [
         ("analysis", finite["analysis"]),
         ("attacks", finite["attacks"]),
-        *(("assumes", text) for text in finite["assumptions"]),
+        *_assumptions(finite["assumptions"]),
         ("parameters", ", ".join(f"{name} = {value:.4g}" for name, value in chosen.items())),
     ]
     return [
         Section(f"a key from {finite['rounds']:,} rounds", ("term", "bits", "why"), terms),
         Section("what the key length is worth", ("", "why"), worth),
     ]
+
+
+def _assumptions(texts: Sequence[str]) -> list[tuple[str, str]]:
+    return [("" if number else "assumes", text) for number, text in enumerate(texts)]
 
 
 def _figure(value: float | str) -> str:
