@@ -280,7 +280,7 @@ def test_a_finite_block_has_a_length_and_the_table_of_its_terms(command: Command
     options = {"n": 1.5e6, "eps_sound": 1e-10, "eps_complete": 1e-2, "f_ec": 1.1}
     expected = general_key_length(2.64, 0.018, options | {"test_fraction": 0.05})
     assert figures["key_length_bits"] == expected.key_length_bits > 0
-    finite = figures["finite"]
+    finite = figures["key_length"]
     assert finite["attacks"] == "general"
     assert sum(term["bits"] for term in finite["terms"]) == pytest.approx(expected.bits)
     assert figures["key_length_bits"] < 1.5e6 * figures["rate_bits_per_round"]
@@ -295,7 +295,7 @@ def test_two_bases_have_a_finite_length_against_collective_attacks(command: Comm
         "--finite", "n=1.5e6,eps_sound=1e-5,eps_complete=1e-2,f_ec=1.15,"
         "key_share=0.25,test_share=0.5",
     )  # fmt: skip
-    assert figures["finite"]["attacks"] == "collective"
+    assert figures["key_length"]["attacks"] == "collective"
     assert 0 < figures["key_length_bits"] < 1.5e6 * figures["rate_bits_per_round"]
 
 

@@ -373,7 +373,7 @@ def _summary(rate: KeyRate, length: KeyLength | None, projected: float | None) -
         summary["assumptions"].append(_PROJECTED)
     if length is not None:
         summary["key_length_bits"] = length.key_length_bits
-        summary["finite"] = {
+        summary["key_length"] = {
             "analysis": length.analysis,
             "attacks": length.attacks,
             "assumptions": list(length.assumptions),

@@ -63,7 +63,7 @@ def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
 
 
 def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
-    finite = summary.get("finite")
+    finite = summary.get("key_length")
     if finite is None:
         return []
     terms = [(one["name"], f"{one['bits']:,.1f}", one["pays_for"]) for one in finite["terms"]]
