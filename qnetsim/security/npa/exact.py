@@ -11,27 +11,34 @@ Real = NDArray[np.float64]
 
 MARGIN = 2e-12
 """Least eigenvalue, relative to the largest entry, of a matrix that is proved positive."""
+_HALF = 26
+"""Half the binary digits of a rounded factor."""
+_MOST_ROWS = 500
+"""Sums of so many products of halves fit 64 bits."""
 
 
 def is_positive(matrix: Real) -> bool:
     """Returns whether a symmetric matrix is proved to have no negative eigenvalue.
 
-    A Cholesky factor L of the matrix less half the margin is found in floats; then the matrix less
-    L L^T is computed in integers, without any rounding, and must be diagonally dominant. A matrix
-    within the margin of a singular one is not proved.
+    A Cholesky factor L of the matrix less half the margin is found in floats and rounded to
+    multiples of a power of 2; then the matrix less L L^T is computed in integers, without any
+    rounding, and must be diagonally dominant. A matrix within the margin of a singular one is not
+    proved, nor is one of more than 500 rows.
 
     Args:
         matrix: shape (n, n).
     """
-    if not np.isfinite(matrix).all() or (matrix != matrix.T).any():
+    if len(matrix) > _MOST_ROWS or not np.isfinite(matrix).all() or (matrix != matrix.T).any():
         return False
     less = matrix - np.eye(len(matrix)) * MARGIN / 2 * np.abs(matrix).max()
     try:
         factor = np.linalg.cholesky(less)
     except np.linalg.LinAlgError:
         return False
-    (whole, left), bits = _integers(matrix, factor)
-    rest = (whole << bits) - left @ left.T
+    whole, bits = _integers(matrix)
+    product, product_bits = _times_transpose(factor)
+    common = max(bits, product_bits)
+    rest = (whole << (common - bits)) - (product << (common - product_bits))
     diagonal = np.diagonal(rest)
     return bool((2 * diagonal >= np.abs(rest).sum(axis=1)).all())
 
@@ -44,20 +51,28 @@ def class_sums(matrix: Real, index: NDArray[np.int64], count: int) -> list[Fract
         index: the class of each entry, shape (n, n).
         count: how many classes there are.
     """
-    (whole,), bits = _integers(matrix)
+    whole, bits = _integers(matrix)
     sums = np.zeros(count, dtype=object)
     np.add.at(sums, index.ravel(), whole.ravel())
     return [Fraction(int(total), 1 << bits) for total in sums]
 
 
-def _integers(*matrices: Real) -> tuple[list[NDArray[np.object_]], int]:
-    """Returns matrices times a power of 2 that makes integers of them, and that power."""
-    exponents = [np.frexp(matrix)[1][matrix != 0] for matrix in matrices]
-    bits = 53 - min((int(e.min()) for e in exponents if e.size), default=53)
-    whole = []
-    for matrix in matrices:
-        mantissas, powers = np.frexp(matrix)
-        digits = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
-        shifts = np.maximum(powers + (bits - 53), 0).astype(object)
-        whole.append(np.left_shift(digits, shifts))
-    return whole, bits
+def _times_transpose(factor: Real) -> tuple[NDArray[np.object_], int]:
+    """Returns L L^T for a rounded factor L, times a power of 2 that makes integers, and that power.
+
+    The digits of L are split into halves, so that machine integers hold their products' sums.
+    """
+    bits = 52 - int(np.frexp(np.abs(factor).max())[1])
+    high, low = np.divmod(np.rint(np.ldexp(factor, bits)).astype(np.int64), 1 << _HALF)
+    mixed = high @ low.T
+    parts = [(high @ high.T, 2 * _HALF), (mixed + mixed.T, _HALF), (low @ low.T, 0)]
+    return sum(part.astype(object) << power for part, power in parts), 2 * bits
+
+
+def _integers(matrix: Real) -> tuple[NDArray[np.object_], int]:
+    """Returns a matrix times a power of 2 that makes integers of it, and that power."""
+    mantissas, powers = np.frexp(matrix)
+    bits = 53 - int(powers[matrix != 0].min(initial=53))
+    digits = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
+    shifts = np.maximum(powers + (bits - 53), 0).astype(object)
+    return np.left_shift(digits, shifts), bits

@@ -46,3 +46,41 @@ def test_what_is_not_symmetric_or_finite_is_not_proved():
 
 def test_a_singular_matrix_is_left_unproved():
     assert not is_positive(gram(12, 5, 6))
+
+
+@pytest.mark.parametrize("unit", [1e-120, 1e-9, 1.0, 1e12, 1e120])
+@pytest.mark.parametrize("size", [2, 12])
+def test_proofs_depend_neither_on_the_unit_nor_on_small_entries(size, unit):
+    matrix = gram(size, size, 7) + np.eye(size)
+    matrix[0, 1] = matrix[1, 0] = 1e-30
+    assert is_positive(matrix * unit)
+    below = np.linalg.eigvalsh(matrix)[0] * (1 + 1e-9)
+    assert not is_positive((matrix - below * np.eye(size)) * unit)
+
+
+def test_more_rows_than_machine_integers_can_sum_are_left_unproved():
+    assert is_positive(np.eye(60))
+    assert not is_positive(np.eye(501))
+
+
+def pivots(matrix):
+    """Of Gaussian elimination in rational arithmetic: all positive for a positive matrix alone."""
+    rows = [[Fraction(value) for value in row] for row in matrix.tolist()]
+    found = []
+    while rows:
+        first, *rest = rows
+        found.append(first[0])
+        if found[-1] <= 0:
+            break
+        rows = [[b - row[0] / first[0] * a for a, b in zip(first, row)][1:] for row in rest]
+    return found
+
+
+def test_what_is_proved_is_positive_in_rational_arithmetic():
+    rng = np.random.default_rng(8)
+    verdicts = []
+    for seed in range(300):
+        matrix = gram(4, 3, seed) + 10.0 ** rng.uniform(-14, -9) * rng.choice([-1, 1]) * np.eye(4)
+        verdicts.append(is_positive(matrix))
+        assert not verdicts[-1] or min(pivots(matrix)) > 0
+    assert 30 < sum(verdicts) < 270
