@@ -60,6 +60,7 @@ _QUANTITIES: tuple[tuple[str, str, str], ...] = (
     ("published_formula_fidelity", "F from visibilities", ".4f"),
     ("key_rate_bits_per_round", "secret bits a round", ".4g"),
     ("key_rate_bits_per_s", "secret bits a second", ".3g"),
+    ("key_length_bits", "key of a finite block (bits)", "d"),
 )
 
 
@@ -100,6 +101,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
         _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
         _state(summary.get("heralded_state", {})),
         _activities(summary["duty_cycle"]["nodes"]),
+        _key_length(summary.get("key_length")),
     ]
 
 
@@ -158,6 +160,17 @@ def _correlators(
     title = "correlators E, and probabilities P of equal outcomes"
     headings = ("settings", "E", "E closed", "E publ.", "P", "P closed", "P publ.")
     return Section(title, headings, rows)
+
+
+def _key_length(key: Mapping[str, Any] | None) -> Section:
+    rows = []
+    title = "key of a finite block"
+    if key is not None:
+        rows = [(t["name"], f"{round(t['bits']):,}", t["pays_for"]) for t in key["terms"]]
+        total = sum(term["bits"] for term in key["terms"])
+        rows.append(("sum", f"{round(total):,}", "the key, if above 0; no key at all if not"))
+        title += f" of {key['rounds']:,} rounds, {key['attacks']} attacks"
+    return Section(title, ("term", "bits", "why"), rows)
 
 
 def _causes(causes: Mapping[str, Mapping[str, float | None]], heralds: int) -> Section:

@@ -18,6 +18,7 @@ from qnetsim.protocols import bell_test
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
 from qnetsim.protocols.heralding import HeraldLog
+from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
 from qnetsim.units import PS_PER_S
 
@@ -205,6 +206,14 @@ class Result(display.Shown):
         s, leak_bits = self.expected.chsh_s, self.protocol.leak_bits_per_round
         return key_rate(self.protocol.bound, s, self.expected.qbers, sifting, leak_bits)
 
+    @cached_property
+    def key_length(self) -> KeyLength | None:
+        """The key of a finite block of such devices, where the protocol plans one."""
+        finite, expected, q = self.protocol.finite, self.expected, _mean_qber(self.expected)
+        if finite is None or expected is None or q is None:
+            return None
+        return finite.key_length(self.protocol.bound, len(self.rounds.x), expected.chsh_s, q)
+
     def summary(self) -> dict[str, Any]:
         """Returns the figures under the documented keys of ``qnetsim run --json``."""
         link, expected = self.expected_link, self.expected
@@ -258,6 +267,8 @@ class Result(display.Shown):
                 None if expected_rate is None or herald_rate is None
                 else expected_rate * herald_rate
             ),
+            "key_length_bits": self.key_length and self.key_length.key_length_bits,
+            "key_length": self.key_length and self.key_length.summary(),
         }  # fmt: skip
         return figures
 

@@ -68,6 +68,7 @@ _GROW_WITH_THE_RUN = {
     "heralds",
     "heralds_missed",
     "rounds",
+    "key_length_bits",
 }
 
 

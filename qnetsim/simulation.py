@@ -16,6 +16,7 @@ from qnetsim.keys.sifting import match_rounds
 from qnetsim.network import Network
 from qnetsim.protocols.diqkd import DIQKD, FRAMES, ChshTerm, KeyPair, PartyProcess
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
+from qnetsim.protocols.finite import finite_faults
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
 from qnetsim.protocols.session import memory_faults
 from qnetsim.result import Heralds, Result
@@ -208,12 +209,15 @@ def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]
             faults.append(Fault("protocol.parties", shown(nodes), bound))
     counts = [len(party.angles_deg) for party in protocol.parties]
     first, second = protocol.parties
-    return faults + bell_test_faults(
+    faults += bell_test_faults(
         protocol,
         counts,
         lambda x, y: first.setting_probability(x) * second.setting_probability(y),
         sound=not faults,
     )
+    if protocol.finite is not None and not faults:
+        faults += finite_faults(protocol.finite, protocol.bound)
+    return faults
 
 
 class TestedKey(Protocol):

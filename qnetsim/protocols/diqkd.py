@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from qnetsim.nodes.slot import Slot
+from qnetsim.protocols.finite import FiniteBlock
 from qnetsim.protocols.slot_cycle import Herald
 from qnetsim.rng import Stream
 from qnetsim.spec import Metres, Name, NonNegative, Spec, Text, described, within
@@ -113,6 +114,9 @@ class DIQKD(IsolatedParties):
         "X, Y and sign of each term of S"
     )
     bound: Literal["chsh", "two-basis"] = described("the entropy bound of the key rate")
+    finite: FiniteBlock | None = described(
+        "the key of a finite block; none is computed where it is absent", default=None
+    )
 
 
 class InputGenerator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 _ROUNDING_BITS = 1e-4
 """More than a sum of double-precision terms is off for any block that a laboratory can play."""
@@ -50,6 +51,21 @@ class KeyLength:
     def key_length_bits(self) -> int:
         """Length of the key in bits, 0 or more, rounded down."""
         return max(0, math.floor(self.bits - _ROUNDING_BITS))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the table and what the length is worth, for output as JSON."""
+        return {
+            "analysis": self.analysis,
+            "attacks": self.attacks,
+            "assumptions": list(self.assumptions),
+            "rounds": self.rounds,
+            "terms": [
+                {"name": term.name, "bits": term.bits, "pays_for": term.pays_for}
+                for term in self.terms
+            ],
+            "epsilons": dict(self.epsilons),
+            "parameters": dict(self.parameters),
+        }
 
     @property
     def rate_bits_per_round(self) -> float:
