@@ -72,7 +72,9 @@ def pivots(matrix):
         found.append(first[0])
         if found[-1] <= 0:
             break
-        rows = [[b - row[0] / first[0] * a for a, b in zip(first, row)][1:] for row in rest]
+        rows = [
+            [b - row[0] / first[0] * a for a, b in zip(first, row, strict=True)][1:] for row in rest
+        ]
     return found
 
 
