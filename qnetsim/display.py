@@ -101,7 +101,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
         _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
         _state(summary.get("heralded_state", {})),
         _activities(summary["duty_cycle"]["nodes"]),
-        _key_length(summary.get("key_length")),
+        key_length_section(summary.get("key_length")),
     ]
 
 
@@ -162,7 +162,12 @@ def _correlators(
     return Section(title, headings, rows)
 
 
-def _key_length(key: Mapping[str, Any] | None) -> Section:
+def key_length_section(key: Mapping[str, Any] | None) -> Section:
+    """Returns the table of a finite block's key, empty without one.
+
+    Args:
+        key: what ``KeyLength.summary`` says of it.
+    """
     rows = []
     title = "key of a finite block"
     if key is not None:

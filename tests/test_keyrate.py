@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from qnetsim.security.finite.options import general_key_length
 from qnetsim.security.hardware import binned, pair_behaviour
 from qnetsim.security.information import binary_entropy
 from qnetsim.security.keyrate import BOUNDS
+from qnetsim.security.npa.certificate import Certificate
 from qnetsim.security.rates import chsh_key_rate
 from qnetsim.statistics_file import read_statistics
 
@@ -170,6 +172,29 @@ def test_rounds_without_a_click_kept_apart_reveal_less(command: Command, tmp_pat
     assert kept["ec_bits"] < counted["ec_bits"] - 0.01
 
 
+@pytest.mark.parametrize(("outcome", "index"), [(1, 0), (-1, 1)])
+def test_rounds_without_a_click_count_in_the_test_as_the_file_says(
+    tmp_path: Path, outcome: int, index: int
+) -> None:
+    key = {"alice": 0, "bob": 2, "kept_bob": [0.9, 0.7]}
+    content = {"probabilities": clicks(0.9).tolist(), "no_click_counts_as": outcome, "key": key}
+    observed = read_statistics(written(tmp_path, **content))
+    assert observed.behaviour.table == pytest.approx(binned(clicks(0.9), -1, index))
+    assert observed.key_table == pytest.approx(clicks(0.9)[0, 2])
+    assert observed.kept_bob.tolist() == [0.9, 0.7, key["kept_bob"][index]]
+
+
+def test_no_clicks_that_signal_are_refused_whatever_they_count_as(
+    command: Command, tmp_path: Path
+) -> None:
+    table = clicks(0.9)
+    table[0, 0] += 0.01 * np.array([[-1, 0, 1], [-1, 0, 1]])
+    path = written(tmp_path, probabilities=table.tolist(), no_click_counts_as=1)
+    done = command("keyrate", "--bound", "sdp", "--statistics", path)
+    assert (done.code, done.out) == (2, "")
+    assert "signalling: Bob's chance" in done.err
+
+
 def test_post_selection_is_weighed_and_claims_collective_attacks_only(
     command: Command, tmp_path: Path
 ) -> None:
@@ -221,7 +246,7 @@ def test_a_saved_certificate_applies_without_a_solver(
     assert near["entropy_bits"] < solved["entropy_bits"]
 
 
-def test_a_certificate_about_something_else_or_tampered_with_is_refused(
+def test_a_certificate_about_something_else_or_tampered_with_or_forged_is_refused(
     command: Command, tmp_path: Path, observed: Path
 ) -> None:
     proof = tmp_path / "proof.npz"
@@ -237,6 +262,12 @@ def test_a_certificate_about_something_else_or_tampered_with_is_refused(
     tampered = command("keyrate", *bound, "--certificate", proof)
     assert (tampered.code, tampered.out) == (2, "")
     assert "was changed since it was written" in tampered.err
+    keyrate(command, *bound, *SMALL, "--save-certificate", proof)
+    honest = Certificate.load(proof)
+    replace(honest, constant=honest.constant + 0.1).save(proof)
+    forged = command("keyrate", *bound, "--certificate", proof)
+    assert (forged.code, forged.out) == (2, "")
+    assert "as the dual solution proves" in forged.err
     missing = command("keyrate", *bound, "--certificate", tmp_path / "none.npz")
     assert (missing.code, missing.out) == (2, "")
 

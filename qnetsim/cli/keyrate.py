@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -161,11 +160,11 @@ def _is_absent(value: Any) -> bool:
 
 def _checked(bound: str | None, given: Mapping[str, Any]) -> str:
     """Returns the bound; raises every fault in what it is given, before any work is done."""
-    from qnetsim.spec import suggestion
-
     if bound is None:
         raise InvalidInputError([Fault("--bound", "", "is missing; --list names the bounds")])
     if bound not in _TAKES:
+        from qnetsim.spec import suggestion
+
         unknown = "unknown bound" + suggestion(bound, _TAKES)
         raise InvalidInputError([Fault("--bound", repr(bound), unknown)])
     takes, asked = _TAKES[bound], f"--bound {bound}"
@@ -373,15 +372,7 @@ def _summary(rate: KeyRate, length: KeyLength | None, projected: float | None) -
         summary["assumptions"].append(_PROJECTED)
     if length is not None:
         summary["key_length_bits"] = length.key_length_bits
-        summary["key_length"] = {
-            "analysis": length.analysis,
-            "attacks": length.attacks,
-            "assumptions": list(length.assumptions),
-            "rounds": length.rounds,
-            "terms": [asdict(term) for term in length.terms],
-            "epsilons": dict(length.epsilons),
-            "parameters": dict(length.parameters),
-        }
+        summary["key_length"] = length.summary()
     return summary
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qnetsim.display import Section
+from qnetsim.display import Section, key_length_section
 from qnetsim.security.keyrate import BOUNDS
 
 _LABELS = {
@@ -31,7 +31,10 @@ def title(summary: Mapping[str, Any]) -> str:
         summary: figures under the keys of ``qnetsim keyrate --json``.
     """
     rate = summary["rate_bits_per_round"]
-    return f"{summary['bound']}: {rate:.6g} secret bits a round" + ("" if rate else ", no key")
+    text = f"{summary['bound']}: {rate:.6g} secret bits a round" + ("" if rate else ", no key")
+    if "key_length_bits" in summary:
+        text += f"; {summary['key_length_bits']:,} from {summary['key_length']['rounds']:,} rounds"
+    return text
 
 
 def key_sections(summary: Mapping[str, Any]) -> list[Section]:
@@ -66,8 +69,6 @@ def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
     finite = summary.get("key_length")
     if finite is None:
         return []
-    terms = [(one["name"], f"{one['bits']:,.1f}", one["pays_for"]) for one in finite["terms"]]
-    terms.append(("key length", f"{summary['key_length_bits']:,}", "their sum, 0 or more"))
     chosen = {**finite["epsilons"], **finite["parameters"]}
     worth = [
         ("analysis", finite["analysis"]),
@@ -76,7 +77,7 @@ def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
         ("parameters", ", ".join(f"{name} = {value:.4g}" for name, value in chosen.items())),
     ]
     return [
-        Section(f"a key from {finite['rounds']:,} rounds", ("term", "bits", "why"), terms),
+        key_length_section(finite),
         Section("what the key length is worth", ("", "why"), worth),
     ]
 
