@@ -1,4 +1,4 @@
-"""The certificate that a scenario names for the key rate of its photonic link."""
+"""Photonic links and semidefinite bounds: their statistics, the certificate that a file names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from qnetsim.errors import Fault
+from qnetsim.protocols.pulse_law import PulseLaw
 from qnetsim.protocols.pulsed import PulsedDIQKD
+from qnetsim.security.behaviour import Behaviour
 from qnetsim.security.npa.certificate import Certificate, CertificateError
 from qnetsim.security.npa.problem import RawKey, full_statistics
+from qnetsim.security.semidefinite import Observed
 
 
 def raw_key(protocol: PulsedDIQKD, no_click: tuple[int, int]) -> RawKey:
@@ -23,6 +28,22 @@ def raw_key(protocol: PulsedDIQKD, no_click: tuple[int, int]) -> RawKey:
     alice, bob = ((keep, 1.0) if none > 0 else (1.0, keep) for none in no_click)
     x, y = protocol.key_pairs[0]
     return RawKey(x, protocol.flip_probability, alice, y, bob)
+
+
+def statistics_of(law: PulseLaw, protocol: PulsedDIQKD, no_click: tuple[int, int]) -> Observed:
+    """Returns the statistics that a link gives, and how its users make their raw key.
+
+    Args:
+        law: of one pulse.
+        protocol: what the users do.
+        no_click: each user's outcome where nothing clicks.
+
+    Raises:
+        ValueError: there never is a round, or post-selection drops all.
+    """
+    key = raw_key(protocol, no_click)
+    rounds = law.rounds
+    return Observed(Behaviour(rounds), key, rounds[protocol.key_pairs[0]], np.array(key.kept_bob))
 
 
 def read_certificate(path: str) -> Certificate:

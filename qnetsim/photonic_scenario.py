@@ -13,7 +13,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from qnetsim.budget import Budget
-from qnetsim.certified import certificate_faults, read_certificate
+from qnetsim.certified import certificate_faults, read_certificate, statistics_of
 from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.detector import Detector
@@ -27,6 +27,7 @@ from qnetsim.protocols.pulses import Plan, Resolution, Tally, play
 from qnetsim.rng import Streams
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.security.npa.certificate import Certificate
+from qnetsim.security.semidefinite import Observed
 from qnetsim.simulation import Report, bell_test_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
@@ -143,6 +144,15 @@ class PhotonicScenario(FromFile[PhotonicModel]):
         if protocol.bound != "sdp" or protocol.certificate is None:
             return None
         return read_certificate(protocol.certificate)
+
+    def statistics(self) -> Observed:
+        """Returns what its users see, in closed form, and how they make their raw key.
+
+        Raises:
+            ValueError: there never is a round, or post-selection drops all.
+        """
+        no_click = (self.model.alice.no_click, self.model.bob.no_click)
+        return statistics_of(self.law(), self.model.protocol, no_click)
 
     def law(self) -> PulseLaw:
         """Returns the law of one pulse."""

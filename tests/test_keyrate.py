@@ -599,3 +599,47 @@ def test_counts_of_any_experiment_are_projected_or_refused(
         return
     assert observed.key_table.sum() == pytest.approx(1)
     assert observed.behaviour.projected is not None
+
+
+# --- statistics of a scenario --------------------------------------------------------------------
+
+USTC = Path(__file__).parents[1] / "scenarios" / "ustc_2022.toml"
+
+
+def test_a_scenario_gives_statistics_that_its_certificate_fits(command):
+    proof = USTC.parent / "certificates" / "ustc_2022_20m.npz"
+    asked = ("keyrate", "--bound", "sdp", "--statistics", USTC, "--certificate", proof, "--json")
+    found = json.loads(command(*asked).out)
+    assert found["entropy_bits"] == pytest.approx(0.560299, abs=1e-6)
+    assert found["ec_bits"] == pytest.approx(0.559953, abs=1e-6)
+    assert found["attacks"].startswith("collective")
+    less = json.loads(command(*asked, "--set", "bob.detector.efficiency=0.87").out)
+    assert less["rate_bits_per_round"] < found["rate_bits_per_round"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--project",), "--project: is for files of statistics"),
+        (("--flip", "0.1"), "--flip = 0.1: is for files of statistics"),
+        (("--set", "protocol.wrong=1"), "--set protocol.wrong: unknown path"),
+    ],
+)
+def test_options_that_a_scenario_does_not_use_are_refused(command, options, words):
+    done = command("keyrate", "--bound", "sdp", "--statistics", USTC, *options)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+
+
+def test_changes_are_for_scenarios_alone(command, tmp_path):
+    file = tmp_path / "p.json"
+    file.write_text("{}")
+    done = command("keyrate", "--bound", "sdp", "--statistics", file, "--set", "a=1")
+    assert "--set = a=1: is for a scenario (.toml)" in done.err
+
+
+def test_a_biased_rate_off_the_proved_rays_says_so(command):
+    asked = ("keyrate", "--bound", "biased", "--q", "0.01", "--flip", "0.3", "--json")
+    proved = json.loads(command(*asked, "--s", "2.3", "--bias", "0.3").out)
+    checked = json.loads(command(*asked, "--s", "2.39", "--bias", "0.6").out)
+    assert (proved["certified"], checked["certified"]) == (True, False)

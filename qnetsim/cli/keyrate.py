@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qnetsim.security.finite.terms import KeyLength
     from qnetsim.security.keyrate import KeyRate
     from qnetsim.security.npa.certificate import Certificate
-    from qnetsim.security.semidefinite import Asked
+    from qnetsim.security.semidefinite import Asked, Observed
 
 _NODES_WITH_S, _NODES_WITH_ALL = 16, 8
 _PLAIN_PROGRESS_EVERY_S = 30.0
@@ -60,7 +60,7 @@ _TAKES: Mapping[str, _Takes] = {
     "parity-chsh": _Takes(("parties", "q"), largest_q=0.5),
     "holz": _Takes(("q",), largest_q=0.5),
 }
-_TAKES_WITH_STATISTICS = _Takes(("statistics",), ("flip", "sifting", "project", *_SOLVED))
+_TAKES_WITH_STATISTICS = _Takes(("statistics",), ("set", "flip", "sifting", "project", *_SOLVED))
 
 _FINITE_HELP = """Adds the key length of a finite block: name=number pairs, separated by commas.
 n: rounds of the block. eps_sound: soundness error. eps_complete: chance that honest devices abort.
@@ -90,7 +90,14 @@ With two-basis (collective attacks), key_share and test_share: shares of key and
 @click.option(
     "--statistics",
     type=click.Path(path_type=Path),
-    help="All statistics, in a JSON file, for the sdp bound.",
+    help="All statistics, for the sdp bound: a JSON file, or the scenario (.toml) of a photonic "
+    "link.",
+)
+@click.option(
+    "--set",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a parameter of that scenario. Can be given many times.",
 )
 @click.option("--project", is_flag=True, help="Take counts for the nearest behaviour.")
 @click.option(
@@ -155,7 +162,7 @@ def keyrate(bound: str | None, listed: bool, as_json: bool, **options: Any) -> N
 
 
 def _is_absent(value: Any) -> bool:
-    return value is None or value is False
+    return value is None or value is False or value == ()
 
 
 def _checked(bound: str | None, given: Mapping[str, Any]) -> str:
@@ -264,9 +271,7 @@ def _semidefinite(given: Mapping[str, Any]) -> tuple[KeyRate, float | None]:
     everything = "statistics" in given
     flip, projected = given.get("flip"), None
     if everything:
-        from qnetsim.statistics_file import read_statistics
-
-        observed = read_statistics(given["statistics"], flip, given.get("project", False))
+        observed = _observed(given)
         projected = observed.behaviour.projected
     how: Asked | Certificate
     if "certificate" in given:
@@ -284,6 +289,30 @@ def _semidefinite(given: Mapping[str, Any]) -> tuple[KeyRate, float | None]:
     if "save_certificate" in given:
         _save(found.certificate, given["save_certificate"])
     return found.rate, projected
+
+
+def _observed(given: Mapping[str, Any]) -> Observed:
+    path, settings = given["statistics"], given.get("set", ())
+    if path.suffix == ".toml":
+        from qnetsim.photonic_scenario import PhotonicScenario
+
+        unused = [
+            Fault(_option(name), _written(given[name]), "is for files of statistics")
+            for name in ("project", "flip")
+            if name in given
+        ]
+        scenario = PhotonicScenario.load(path, (*settings, "protocol.bound='none'"))
+        if unused:
+            raise InvalidInputError(unused)
+        try:
+            return scenario.statistics()
+        except ValueError as error:
+            raise InvalidInputError([Fault("--statistics", str(path), str(error))]) from None
+    from qnetsim.statistics_file import read_statistics
+
+    if settings:
+        raise InvalidInputError([Fault("--set", settings[0], "is for a scenario (.toml)")])
+    return read_statistics(path, given.get("flip"), given.get("project", False))
 
 
 @contextmanager

@@ -50,6 +50,8 @@ def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
     figures = [(label, _figure(summary[key])) for key, label in _LABELS.items() if key in summary]
     lost = summary["certificate_error_bits"]
     certified = "proved in closed form"
+    if not summary["certified"]:
+        certified = "no: beyond the steepest ray its convexity is checked numerically, not proved"
     if summary["bound"] == "sdp":
         certified = "dual solution proved in exact arithmetic, no solver trusted"
         certified += f"; {lost:.2g} bit below the solver's value" if lost is not None else ""

@@ -42,8 +42,8 @@ _HALVINGS = 44
 """The chord along a ray is stationary: an error in u costs its square in it."""
 _NODES = 4097
 """Of the table of touching points for longer arrays: the error in u stays below 1e-6."""
-_NEVER_STEEPER = 0.96
-"""No flip probability has its limit of k below."""
+NEVER_STEEPER = 0.96
+"""No flip probability has its limit of k below; beyond it the bound is checked, not proved."""
 _TINY = np.finfo(float).tiny
 
 
@@ -131,7 +131,7 @@ def _tangent_gain(s: FloatArray, z: FloatArray, q: FloatArray) -> FloatArray:
 def _touch(s: FloatArray, z: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
     """S within the steepest ray, and u = 1 - |z| where the bound touches the qubit's."""
     k = _ray(s, z)
-    steep = k > _NEVER_STEEPER
+    steep = k > NEVER_STEEPER
     kept = np.where(steep & (k > _steepest(q)), 2 + _steepest(q) * (1 - z), s) if steep.any() else s
     k = _ray(kept, z)
     if k.size > _NODES and q.size == 1:
@@ -178,7 +178,7 @@ def _steepest_at(flip: float) -> float:
         return excess
 
     # The continuation has the ray's tangent: an error of 1e-6 in k costs 1e-12 in the bound.
-    return float(bisected(beyond, np.array(_NEVER_STEEPER), np.array(2.0), steps=20))
+    return float(bisected(beyond, np.array(NEVER_STEEPER), np.array(2.0), steps=20))
 
 
 def _gain(s: FloatArray, z: FloatArray, q: FloatArray) -> FloatArray:

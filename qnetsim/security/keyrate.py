@@ -110,6 +110,7 @@ class KeyRate:
         certificate_error_bits: how far a certified entropy lies below the solver's value; 0 for
             closed forms, ``None`` where a certificate was applied and nothing solved.
         parameters: what was chosen or optimised.
+        certified: whether the entropy is proved; not only checked numerically.
     """
 
     bound: str
@@ -120,6 +121,7 @@ class KeyRate:
     kept: float = 1.0
     certificate_error_bits: float | None = 0.0
     parameters: tuple[tuple[str, float | str], ...] = ()
+    certified: bool = True
 
     @property
     def rate_bits_per_round(self) -> float:
@@ -135,7 +137,7 @@ class KeyRate:
             "ec_bits": self.ec_bits,
             "sifting": self.sifting,
             "kept": self.kept,
-            "certified": True,
+            "certified": self.certified,
             "certificate_error_bits": self.certificate_error_bits,
             **dict(self.parameters),
             "attacks": BOUNDS[self.bound].attacks if self.kept == 1 else POST_SELECTED,
@@ -224,7 +226,15 @@ def biased_rate(s: float, bias: float, q: float, sifting: float, flip: Flip) -> 
     flip = _chosen(flip, rate_at)
     rate = float(rate_at(flip))
     entropy = float(biased.biased_entropy(s, bias, flip))
-    return KeyRate("biased", rate, entropy, _errors([q], flip), sifting, parameters=_flip(flip))
+    return KeyRate(
+        "biased",
+        rate,
+        entropy,
+        _errors([q], flip),
+        sifting,
+        parameters=_flip(flip),
+        certified=not flip or abs(s) - 2 <= biased.NEVER_STEEPER * (1 - abs(bias)),
+    )
 
 
 def parity_chsh_rate(parties: int, q: float) -> KeyRate:
