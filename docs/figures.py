@@ -1,22 +1,31 @@
-"""Makes the README's picture from the Munich scenario: `make figures`."""
+"""Makes the documentation's pictures and the tables beside them: `make figures`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
 import qnetsim as qn
+from qnetsim.report.security import gallery, thresholds, ustc
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "explanation" / "security_figures.md"
 SIMULATED, PUBLISHED, CLOSED = "#1b6ca8", "#c1440e", "#444444"
 
 
 def main() -> None:
+    munich()
+    security()
+
+
+def munich() -> None:
     result = qn.Scenario.load(ROOT / "scenarios" / "munich_2022.toml").run(seed=7)
     summary = result.summary()
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
@@ -64,6 +73,41 @@ def main() -> None:
     right.set_xticks(place, settings)
     right.legend(frameon=False, loc="upper right", ncols=3, fontsize="small")
     figure.savefig(ROOT / "docs" / "images" / "munich_2022.png", dpi=130)
+
+
+def security() -> None:
+    load_ustc = partial(qn.load_scenario, ROOT / "scenarios" / "ustc_2022.toml")
+    link = qn.load_scenario(ROOT / "scenarios" / "munich_2022.toml")
+    pictures = {name: draw() for name, draw in gallery.OF_BOUNDS.items() if name != "thresholds"}
+    pictures["correlations"] = gallery.draw_correlations(link, seed=7)
+    for name in ("ustc-table", "review-3c"):
+        pictures[name] = gallery.draw_ustc(name, load_ustc)
+    for name, figure in pictures.items():
+        figure.savefig(ROOT / "docs" / "images" / f"{name.replace('-', '_')}.png", dpi=110)
+    page = PAGE.read_text()
+    for name, table in (
+        ("ustc", ustc_table(load_ustc)),
+        ("thresholds", markdown(thresholds.HEADINGS, thresholds.rows())),
+    ):
+        page = with_table(page, name, table)
+    PAGE.write_text(page)
+
+
+def ustc_table(load: ustc.Load) -> str:
+    return markdown(*ustc.cells(ustc.table(load)))
+
+
+def markdown(headings: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    rows = [headings, ["---"] * len(list(headings)), *lines]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def with_table(page: str, name: str, table: str) -> str:
+    """The page with the table between its two marks anew."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    head, rest = page.split(begin)
+    return head + begin + table + end + rest.split(end)[1]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def scenario_options(command: Command) -> Command:
+def scenario_options(command: Command, required: bool = True) -> Command:
     """Adds the argument and the options that say which scenario a command is about."""
     settings = click.option(
         "--set",
@@ -32,7 +32,8 @@ def scenario_options(command: Command) -> Command:
         metavar="PATH=VALUE",
         help="Change a parameter, e.g. nodes.alice.t2_s=1e-3. Can be given many times.",
     )
-    return click.argument("scenario", type=click.Path(path_type=Path))(settings(command))
+    scenario = click.argument("scenario", type=click.Path(path_type=Path), required=required)
+    return scenario(settings(command))
 
 
 def seed_option(command: Command) -> Command:

@@ -1,11 +1,13 @@
-"""``qnetsim plot``: pictures of a scenario's link."""
+"""``qnetsim plot``: pictures of a scenario's link, and of what keys are worth."""
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,7 @@ from qnetsim.cli.common import (
     INTERRUPTED,
     interruptible,
     load,
+    output_faults,
     scenario_options,
     seed_option,
 )
@@ -24,9 +27,32 @@ if TYPE_CHECKING:
 _CURVE_POINTS = 80
 _SLOW_CURVE_POINTS = 40
 
+_OF_LINKS = {
+    "rate": "rate against distance, S where nothing heralds",
+    "budget": "where photons and quality go",
+    "timeline": "a few attempts in space and time",
+    "correlations": "correlators, S and error rates: closed form, simulated, published",
+    "ustc-table": "USTC's table III beside ours (scenarios/ustc_2022.toml)",
+    "review-3c": "key rate against efficiency, random post-selection (the same scenario)",
+}
+_OF_BOUNDS = {
+    "munich-key": "Munich's key from a finite block, against its rounds",
+    "review-3a": "key rate against errors and efficiency, noisy preprocessing",
+    "review-3b": "the same, one key basis or two",
+    "rate-map": "key rate against S and Q, where it ends, the experiments",
+    "thresholds": "the most noise and loss that leave a key, as a table",
+}
 
-@click.command()
-@scenario_options
+
+def _listed(title: str, pictures: Mapping[str, str]) -> str:
+    return "\n".join(["\b", title, *(f"  {name:13} {line}" for name, line in pictures.items())])
+
+
+_NAMES = _listed("Of a scenario:", _OF_LINKS) + "\n\n" + _listed("Of bounds:", _OF_BOUNDS)
+
+
+@click.command(epilog=_NAMES)
+@partial(scenario_options, required=False)
 @click.option(
     "-o",
     "--output",
@@ -36,11 +62,11 @@ _SLOW_CURVE_POINTS = 40
 )
 @click.option(
     "--what",
-    type=click.Choice(["rate", "budget", "timeline"]),
+    type=click.Choice([*_OF_LINKS, *_OF_BOUNDS]),
+    metavar="NAME",
     default="rate",
     show_default=True,
-    help="Rate against distance (S where nothing heralds), the photon budget, or a few attempts "
-    "in space and time.",
+    help="The picture, by a name from the list below.",
 )
 @seed_option
 @click.option(
@@ -65,25 +91,30 @@ _SLOW_CURVE_POINTS = 40
     help="Attempts in the timeline.",
 )
 def plot(
-    scenario: Path,
+    scenario: Path | None,
     settings: tuple[str, ...],
     output: Path,
-    what: Literal["rate", "budget", "timeline"],
+    what: str,
     seed: int,
     **amounts: int,
 ) -> None:
-    """Draw a SCENARIO's link."""
+    """Draw a SCENARIO's link, or what keys are worth."""
     from qnetsim.files import write_whole
 
     _check_format(output)
-    loaded = load(scenario, settings, output, "--output")
     complete = True
-    if what == "budget":
-        figure = _budget(loaded)
-    elif what == "timeline":
-        figure = _timeline(loaded, amounts["attempts"])
+    if scenario is None or what in _OF_BOUNDS:
+        figure = _of_bounds(what, scenario, settings, output)
     else:
-        figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
+        loaded = load(scenario, settings, output, "--output")
+        if what == "budget":
+            figure = _budget(loaded)
+        elif what == "timeline":
+            figure = _timeline(loaded, amounts["attempts"])
+        elif what == "rate":
+            figure, complete = _rate(loaded, seed, amounts["points"], amounts["heralds"])
+        else:
+            figure = _of_key(what, scenario, settings, seed)
     picture = io.BytesIO()
     figure.savefig(picture, format=output.suffix[1:].lower(), dpi=130)
     write_whole(output, picture.getvalue())
@@ -97,6 +128,35 @@ def _check_format(output: Path) -> None:
     if output.suffix.lower() not in (".png", ".svg", ".pdf"):
         bound = "must end in .png, .svg or .pdf"
         raise InvalidInputError([Fault("--output", str(output), bound)])
+
+
+def _of_bounds(what: str, scenario: Path | None, settings: tuple[str, ...], output: Path) -> Any:
+    from qnetsim.errors import Fault, InvalidInputError
+
+    faults = output_faults(output, "--output")
+    if what in _OF_LINKS:
+        faults.append(Fault("SCENARIO", "", f"is missing: --what {what} needs it"))
+    elif scenario is not None:
+        faults.append(Fault("SCENARIO", str(scenario), f"--what {what} takes none"))
+    elif settings:
+        faults.append(Fault("--set", settings[0], f"--what {what} takes no scenario to change"))
+    if faults:
+        raise InvalidInputError(faults)
+    from qnetsim.report.security import gallery
+
+    return gallery.OF_BOUNDS[what]()
+
+
+def _of_key(what: Any, scenario: Path, settings: tuple[str, ...], seed: int) -> Any:
+    from qnetsim.report.security import gallery
+    from qnetsim.scenario import load_scenario
+
+    def changed(changes: Sequence[str]) -> Scenario | PhotonicScenario:
+        return load_scenario(scenario, (*settings, *changes))
+
+    if what == "correlations":
+        return gallery.draw_correlations(changed(()), seed)
+    return gallery.draw_ustc(what, changed)
 
 
 def _budget(loaded: Scenario | PhotonicScenario) -> Any:
