@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import bare, links, peers
+from bench import bare, links, peers, security
 from bench.measure import Figures, output_of, python, seconds
 from qnetsim.units import PS_PER_S
 
@@ -157,6 +157,10 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "imports": imports,
     "memory": memory,
     "peers": other_simulators,
+    "closed_forms": security.closed_forms,
+    "certified": security.certified,
+    "statistics": security.new_statistics,
+    "full": security.full,
 }
 
 
@@ -210,6 +214,8 @@ def _machine() -> Report:
         "python": platform.python_version(),
         "simpy": importlib.metadata.version("simpy"),
         "numpy": importlib.metadata.version("numpy"),
+        "cvxpy": importlib.metadata.version("cvxpy"),
+        "clarabel": importlib.metadata.version("clarabel"),
     }
 
 

@@ -34,9 +34,9 @@ class Figures:
         """Returns the median, least and greatest value of each."""
         return {
             name: {
-                "median": _short(statistics.median(v)),
-                "min": _short(min(v)),
-                "max": _short(max(v)),
+                "median": short(statistics.median(v)),
+                "min": short(min(v)),
+                "max": short(max(v)),
             }
             for name, v in self._values.items()
         }
@@ -44,7 +44,7 @@ class Figures:
     def ratios_of(self, name: str) -> dict[str, float]:
         """Returns one over each of the others: the median of the five turns' ratios."""
         return {
-            other: _short(
+            other: short(
                 statistics.median(a / b for a, b in zip(self._values[name], values, strict=True))
             )
             for other, values in self._values.items()
@@ -57,6 +57,13 @@ def seconds(work: Callable[[], Any]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
+
+
+def cpu_seconds(work: Callable[[], Any]) -> float:
+    """Returns how long some work keeps this process's threads busy, in s."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
 
 
 def output_of(command: Sequence[str]) -> str:
@@ -79,5 +86,6 @@ def peak_bytes(work: Callable[[], Any]) -> int:
     return tracemalloc.get_traced_memory()[1]
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """Returns a figure's first four digits."""
     return float(f"{value:.4g}")
