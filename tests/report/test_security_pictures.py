@@ -165,20 +165,38 @@ def test_both_halves_of_the_test_give_as_much_as_s_or_more() -> None:
     assert (halves.rate - alone).max() > 0.03
 
 
-def test_rate_against_efficiency_is_that_of_the_lossy_pair() -> None:
-    """By hand: a missing click counts as +1 at either side, in the test and in the key."""
-    rates = np.array([1e-4, 0.1, 0.5])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_rate_against_efficiency_is_that_of_the_lossy_pair(noisy: bool) -> None:
+    """By hand at the angles of a perfect pair, which other angles hardly beat.
+
+    A missing click counts as +1 at either side, in the test and in the key.
+    """
+    rates = np.array([1e-3, 0.01, 0.1, 0.5])
     detected = variants.Detected(keep_no_clicks=False, state_angle=math.pi / 4)
-    curve = variants.efficiency_curve("chsh", detected, rates)
+    curve = variants.efficiency_curve("chsh", detected, rates, noisy)
     for eta, rate in zip(curve.x, rates, strict=True):
-        s = 2 * math.sqrt(2) * eta**2 + 2 * (1 - eta) ** 2
+        flip = variants._best_flip(rate) if noisy else 0.0
         lost = 1 - eta
+        y = (math.sqrt(2) * eta**2 + lost**2) ** 2 - 1
+        noise = h((1 + math.sqrt((1 - 2 * flip) ** 2 + 4 * flip * (1 - flip) * y)) / 2)
+        eve_bits = 1 + noise - h((1 + math.sqrt(y)) / 2)
         table = np.array(
             [[eta**2 / 2 + eta * lost + lost**2, eta * lost / 2], [eta * lost / 2, eta**2 / 2]]
         )
+        table = (1 - flip) * table + flip * table[::-1]
         bob = table.sum(axis=0)
         ec_bits = sum(bob[b] * h(table[0, b] / bob[b]) for b in (0, 1))
-        assert chsh(s) - ec_bits == pytest.approx(rate, abs=2e-3 * rate + 2e-4)
+        assert rate - 5e-4 < eve_bits - ec_bits < rate + 1e-8
+
+
+def test_noise_reaches_lower_efficiencies_at_low_rates() -> None:
+    rates = np.array([1e-4, 0.01])
+    plain, noisy = (
+        variants.efficiency_curve("chsh", variants.Detected(), rates, noise).x
+        for noise in (False, True)
+    )
+    assert noisy[0] < plain[0] - 0.02
+    assert (noisy <= plain).all()
 
 
 # --- map -----------------------------------------------------------------------------------------
@@ -237,7 +255,7 @@ def figures() -> ModuleType:
 
 def test_the_tables_of_the_page_are_those_of_the_library(figures: ModuleType) -> None:
     page = figures.PAGE.read_text()
-    assert figures.ustc_table(load_ustc) in page
+    assert figures.ustc_table(load_ustc) in page, "run: make figures"
     quick = [one for one in thresholds.ASKED if one.quantity == "qber" or one.angle]
     table = figures.markdown(thresholds.HEADINGS, thresholds.rows(quick))
     assert len(table.splitlines()) == 2 + 8 + 3
