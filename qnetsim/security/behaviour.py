@@ -90,8 +90,8 @@ def moments_of(counts: ArrayLike) -> FloatArray:
 def nearest_behaviour(counts: ArrayLike) -> Behaviour:
     """Returns the behaviour without signalling that lies nearest to finite counts.
 
-    Least squares, each share weighted by the rounds behind it; probabilities stay within [0, 1].
-    It serves to plan and to compare: what it gives is an estimate, without a confidence level.
+    Least squares, each share weighted by the rounds behind it, among probabilities. It serves to
+    plan and to compare: what it gives is an estimate, without a confidence level.
 
     Args:
         counts: rounds with each outcome, shape (X, Y, 2, 2).
@@ -100,7 +100,7 @@ def nearest_behaviour(counts: ArrayLike) -> Behaviour:
         BehaviourError: a pair of settings has no rounds, a count is negative or not a number, or
             the nearest behaviour is not one of quantum devices.
     """
-    from scipy.optimize import lsq_linear
+    from scipy.optimize import minimize
 
     counted = np.asarray(counts, dtype=np.float64)
     if counted.ndim != 4 or counted.shape[2:] != (2, 2) or not counted.size:
@@ -113,19 +113,28 @@ def nearest_behaviour(counts: ArrayLike) -> Behaviour:
         raise BehaviourError(f"no rounds with settings x = {x}, y = {y}")
     shares = counted / rounds[..., None, None]
     design = _from_moments(*rounds.shape)
-    weights = np.sqrt(np.broadcast_to(rounds[..., None, None], shares.shape).ravel())
-    uniform = np.full(shares.size, 0.25)
-    moments = lsq_linear(
-        design * weights[:, None], (shares.ravel() - uniform) * weights, bounds=(-1, 1)
-    ).x
-    table = _pulled_inside((design @ moments).reshape(shares.shape))
+    weights = np.broadcast_to(rounds[..., None, None] / rounds.sum(), shares.shape).ravel()
+    offsets = shares.ravel() - 0.25
+
+    def misfit(moments: FloatArray) -> tuple[float, FloatArray]:
+        missed = design @ moments - offsets
+        return float(weights @ missed**2), 2 * design.T @ (weights * missed)
+
+    found = minimize(
+        misfit,
+        moments_of(shares) * _INSIDE,
+        jac=True,
+        method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda m: 0.25 + design @ m, "jac": lambda _: design},
+        options={"ftol": 1e-16, "maxiter": 500},
+    )
+    table = np.maximum(0.25 + design @ found.x, 0.0).reshape(shares.shape)
+    table /= table.sum(axis=(2, 3), keepdims=True)
     return Behaviour(table, float(np.abs(table - shares).max()))
 
 
-def _pulled_inside(offsets: FloatArray) -> FloatArray:
-    """Mixes in white noise until no probability is negative."""
-    lowest = float(offsets.min())
-    return 0.25 + offsets * min(1.0, 0.25 / -lowest if lowest < 0 else 1.0)
+_INSIDE = 0.9
+"""A start of the search off the border of the probabilities."""
 
 
 def _from_moments(inputs_a: int, inputs_b: int) -> FloatArray:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from qnetsim.security.npa.program import Report
 
 
+_ROUNDED = 1e-6
+"""Bits by which rounded statistics may seem to hold more than one bit a round."""
+
+
 class Asked(NamedTuple):
     """What a semidefinite bound is asked for, beside the statistics.
 
@@ -131,15 +135,18 @@ def _certified(
 ) -> Certified:
     (how, report), (ec_bits, kept) = asked, key_round
     share = float(within(sifting, 0.0, 1.0, "sifting"))
+    from qnetsim.security.npa.program import EntropyProgram, NoQuantumDeviceError
+
     if isinstance(how, Certificate):
         _check_about(how.problem, problem)
+        EntropyProgram(problem, how.nodes).check_quantum(values)
         certificate, solver_bits = how, None
     else:
-        from qnetsim.security.npa.program import EntropyProgram
-
         program = EntropyProgram(problem, how.nodes, how.solver)
         certificate, solver_bits = program.solve(values, report)
     bits = certificate.entropy_bits(values)
+    if bits > kept + _ROUNDED:
+        raise NoQuantumDeviceError("no quantum device gives these statistics")
     rate = KeyRate(
         "sdp",
         share * (bits - kept * ec_bits),

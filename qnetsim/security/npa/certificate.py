@@ -25,10 +25,23 @@ from qnetsim.security.npa.words import ONE, Word
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-_FORMAT = 1
+_FORMAT = 2
 _LN2 = Fraction("0.69314718055994530941723212145817656807550013436025525")
 """To 53 digits; its error, below 1e-53, is covered by ``_SLACK``."""
 _SLACK = Fraction(1, 10**30)
+
+
+_MALFORMED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+)
 
 
 class CertificateError(Exception):
@@ -53,7 +66,8 @@ class Certificate:
     """A proof that p_V H(A|E) >= constant + slope . values, in bits, for all quantum devices.
 
     It holds for whatever values of the constraints: the bound is tight near the statistics that it
-    was made for. Being affine, it is a min-tradeoff function for entropy accumulation.
+    was made for. Being affine, it is a min-tradeoff function for entropy accumulation, but for
+    post-selected keys: which of their rounds are kept depends on outcomes.
 
     Attributes:
         problem: what it is about.
@@ -73,9 +87,16 @@ class Certificate:
         """Returns the certified bits of a round, 0 or more; kept rounds alone count.
 
         Args:
-            values: of the constraints, shape (constraints,), as quantum devices give them.
+            values: of the constraints, shape (constraints,), as quantum devices give them: for
+                others it means nothing.
+
+        Raises:
+            ValueError: the shape is another, or a value is not finite.
         """
-        terms = self.slope * np.asarray(values, dtype=np.float64)
+        values = np.asarray(values, dtype=np.float64)
+        if values.shape != self.slope.shape or not np.isfinite(values).all():
+            raise ValueError(f"values must be {len(self.slope)} finite numbers")
+        terms = self.slope * values
         rounding = 1e-15 * (len(terms) + 2) * (abs(self.constant) + float(np.abs(terms).sum()))
         return max(0.0, self.constant + float(terms.sum()) - rounding)
 
@@ -85,7 +106,10 @@ class Certificate:
         Raises:
             CertificateError: it does not hold; says what is wrong.
         """
-        constant, slope = proved(self.problem, self.nodes, self.duals)
+        try:
+            constant, slope = proved(self.problem, self.nodes, self.duals)
+        except _MALFORMED as error:
+            raise CertificateError(f"it is malformed: {error}") from None
         if self.slope.shape != slope.shape or (self.slope != slope).any():
             raise CertificateError(f"slope is not {slope.tolist()}, as the dual solution proves")
         if self.constant != constant:
@@ -97,9 +121,8 @@ class Certificate:
         """Writes it to a file (NumPy's .npz, no pickles)."""
         arrays = self._arrays()
         with Path(path).open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, digest=np.array(_digest(arrays)), **arrays
-            )
+            digest = np.array(_digest(arrays))
+            np.savez_compressed(file, digest=digest, **arrays)  # type: ignore[arg-type]
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Certificate:
@@ -116,7 +139,7 @@ class Certificate:
             if digest != _digest(arrays):
                 raise CertificateError(f"{os.fspath(path)} was changed since it was written")
             return _from_arrays(arrays)
-        except (ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        except _MALFORMED as error:
             raise CertificateError(f"{os.fspath(path)} holds no certificate: {error}") from None
 
     def _arrays(self) -> dict[str, Array]:
@@ -167,7 +190,9 @@ def proved(problem: Problem, nodes: int, duals: tuple[NodeDual, ...]) -> tuple[f
     rule = radau(nodes)
     if len(duals) != len(rule.nodes):
         raise CertificateError(f"there are {len(duals)} dual solutions for {len(rule.nodes)} nodes")
-    scale = Fraction(relaxation.scale)
+    for dual in duals:
+        _check_form(relaxation, dual)
+    scale = relaxation.scale
     constant, slope = known_mean(problem, relaxation.last())
     constant = rule.last_weight * constant - rule.rounding_nats
     slope = [rule.last_weight * value for value in slope]
@@ -181,6 +206,16 @@ def proved(problem: Problem, nodes: int, duals: tuple[NodeDual, ...]) -> tuple[f
             for total, kept, multiplier in zip(slope, base_slope, multipliers, strict=True)
         ]
     return _in_bits(problem, constant, slope)
+
+
+def _check_form(relaxation: Relaxation, dual: NodeDual) -> None:
+    shape, count = relaxation.matrix.of_entry.shape, len(relaxation.problem.constraints)
+    arrays = [*dual.matrices, dual.multipliers]
+    wanted = [shape] * len(relaxation.blocks) + [(count,)]
+    if [array.shape for array in arrays] != wanted:
+        raise CertificateError(f"there must be {len(wanted) - 1} matrices of {shape[0]} rows")
+    if any(array.dtype != np.float64 or not np.isfinite(array).all() for array in arrays):
+        raise CertificateError("matrices and multipliers must be finite 64-bit floats")
 
 
 def known_mean(problem: Problem, polynomial: Polynomial) -> tuple[Fraction, list[Fraction]]:
@@ -213,7 +248,7 @@ def _proved_at(relaxation: Relaxation, t: float, dual: NodeDual) -> tuple[Fracti
     for number, (block, dual_matrix) in enumerate(
         zip(relaxation.blocks, dual.matrices, strict=True)
     ):
-        if dual_matrix.shape != matrix.of_entry.shape or not is_positive(dual_matrix):
+        if not is_positive(dual_matrix):
             raise CertificateError(f"matrix {number} of node t = {t:.6g} is not proved positive")
         for place, total in enumerate(
             class_sums(dual_matrix, matrix.of_entry, len(matrix.moments))

@@ -35,6 +35,8 @@ def is_positive(matrix: Real) -> bool:
         factor = np.linalg.cholesky(less)
     except np.linalg.LinAlgError:
         return False
+    if not np.isfinite(factor).all():
+        return False
     whole, bits = _integers(matrix)
     product, product_bits = _times_transpose(factor)
     common = max(bits, product_bits)

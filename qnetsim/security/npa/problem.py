@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,6 +14,8 @@ Polynomial = dict[Word, Fraction]
 """A sum of words, each with its coefficient."""
 
 Chances = tuple[float, float]
+
+MOST_INPUTS = 8
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class RawKey:
             raise ValueError("Bob's input in key rounds is needed where he post-selects")
 
     @property
-    def contrast(self) -> float:
-        """1 - 2 q, what noisy preprocessing leaves of the bit."""
-        return 1 - 2 * self.flip
+    def contrast(self) -> Fraction:
+        """1 - 2 q, what noisy preprocessing leaves of the bit; without rounding."""
+        return 1 - 2 * Fraction(self.flip)
 
     @property
     def least_kept(self) -> float:
@@ -82,11 +85,25 @@ class Constraint:
 
     Attributes:
         name: what it is called.
-        terms: words with at most one observable of each party, and coefficients.
+        terms: different words, none of them empty, with at most one observable of each party and
+            nothing of Eve's, and finite coefficients.
+
+    Raises:
+        ValueError: they are not.
     """
 
     name: str
     terms: tuple[tuple[Word, float], ...]
+
+    def __post_init__(self) -> None:
+        words = [word for word, _ in self.terms]
+        seen = all(len(a) <= 1 and len(b) <= 1 and (a or b) and not y for a, b, y in words)
+        finite = all(math.isfinite(coefficient) for _, coefficient in self.terms)
+        if not (words and seen and finite and len(set(words)) == len(words)):
+            raise ValueError(
+                f"constraint {self.name} must be a sum of different means of one observable of a "
+                "party or of either, with finite coefficients"
+            )
 
     @cached_property
     def largest(self) -> float:
@@ -111,8 +128,11 @@ class Problem:
     constraints: tuple[Constraint, ...]
 
     def __post_init__(self) -> None:
-        if abs(sum(share for share, _ in self.keys) - 1) > 1e-12:
-            raise ValueError("the shares of the raw keys must add up to 1")
+        shares = [share for share, _ in self.keys]
+        if not (all(share > 0 for share in shares) and abs(sum(shares) - 1) < 1e-12):
+            raise ValueError(f"the shares of the raw keys {shares} must be above 0 and add up to 1")
+        if not all(1 <= count <= MOST_INPUTS for count in self.inputs):
+            raise ValueError(f"inputs {self.inputs} must be 1 to {MOST_INPUTS} for either party")
 
 
 def chsh_constraint() -> tuple[Constraint]:

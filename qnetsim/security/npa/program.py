@@ -100,22 +100,39 @@ class EntropyProgram:
             report: is told of progress.
 
         Raises:
+            ValueError: the number of values is another, or one is not finite.
             NoQuantumDeviceError: the values lie outside the (relaxed) quantum set.
             SolverFailedError: the solver ended without a solution.
             CertificateError: its solution proves nothing.
         """
         values = np.asarray(values, dtype=np.float64)
+        if values.shape != (len(self.problem.constraints),) or not np.isfinite(values).all():
+            raise ValueError(f"values must be {len(self.problem.constraints)} finite numbers")
         try:
             duals, optima = self._solved(values, report)
         except SolverFailedError:
-            if not self._form.is_quantum(values):
-                raise NoQuantumDeviceError("no quantum device gives these statistics") from None
+            self.check_quantum(values)
             raise
+        if self._form.inaccurate:
+            self.check_quantum(values)
         found = certificate(self.problem, self.nodes, duals)
         return Solution(found, self._bits(values, optima))
 
+    def check_quantum(self, values: ArrayLike) -> None:
+        """Checks whether devices could give these statistics, as far as the level can tell.
+
+        Args:
+            values: of the problem's constraints, shape (constraints,).
+
+        Raises:
+            NoQuantumDeviceError: they could not.
+        """
+        if not self._form.is_quantum(np.asarray(values, dtype=np.float64)):
+            raise NoQuantumDeviceError("no quantum device gives these statistics")
+
     def _solved(self, values: Real, report: Report | None) -> tuple[list[NodeDual], list[float]]:
         nodes, form = radau(self.nodes).nodes, self._form
+        form.inaccurate = False
         duals, optima = [], []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             tasks = [pool.submit(form.solve, *form.data(t, values)) for t in nodes]
@@ -136,7 +153,7 @@ class EntropyProgram:
         nats = float(rule.last_weight) * self._mean(self.relaxation.last(), values)
         for t, w, optimum in zip(rule.nodes, rule.weights, optima, strict=True):
             base = self._mean(self.relaxation.base(Fraction(t)), values)
-            nats += w / t * (base + self.relaxation.scale * optimum)
+            nats += w / t * (base + float(self.relaxation.scale) * optimum)
         return nats / float(np.log(2))
 
     def _mean(self, polynomial: Polynomial, values: Real) -> float:
@@ -152,7 +169,12 @@ class _Form:
     """A relaxation in a solver's standard form, in which only numbers change.
 
     Moments are an affine function of the values of the constraints and of free variables.
+
+    Attributes:
+        inaccurate: whether the solver called one of its solutions so.
     """
+
+    inaccurate = False
 
     def __init__(self, relaxation: Relaxation, solver: str, options: dict[str, Any]) -> None:
         self._relaxation = relaxation
@@ -206,6 +228,7 @@ class _Form:
         except cvxpy.SolverError as error:
             raise SolverFailedError(f"{self._solver}: {error}") from None
         status = self._program.status
+        self.inaccurate |= status == cvxpy.OPTIMAL_INACCURATE
         if status not in (cvxpy.OPTIMAL, cvxpy.OPTIMAL_INACCURATE):
             raise SolverFailedError(f"{self._solver} ended with status {status} at t = {t:.4g}")
         moments = self._one + self._given @ values + self._free @ np.asarray(self._variables.value)

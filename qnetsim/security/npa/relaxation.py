@@ -28,6 +28,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,7 +92,7 @@ class Block(NamedTuple):
 
     key: RawKey
     outcome: int
-    weight: float
+    weight: Fraction
     ids: Integers
 
 
@@ -120,7 +121,7 @@ class Relaxation:
         return plain and not any(_is_odd(word) for word in known)
 
     @cached_property
-    def scale(self) -> float:
+    def scale(self) -> Fraction:
         """The largest (1-2q)^2, by which the blocks' weights are divided."""
         return max(key.contrast for _, key in self.problem.keys) ** 2
 
@@ -131,7 +132,7 @@ class Relaxation:
         shared, own = np.flatnonzero(~with_eve), np.flatnonzero(with_eve)
         blocks: list[Block] = []
         for share, key in self.problem.keys:
-            weight = share * key.contrast**2 / self.scale
+            weight = Fraction(share) * key.contrast**2 / self.scale
             for outcome in (1,) if self.turned_over else (1, -1):
                 ids = np.zeros(len(with_eve), dtype=np.int64)
                 ids[shared] = np.arange(len(shared))
@@ -176,9 +177,9 @@ class Relaxation:
         """Returns the coefficients of moments under the infimum at a node, over ``scale``."""
         sums: dict[int, Fraction] = {}
         for number, block in enumerate(self.blocks):
-            key, weight = block.key, Fraction(block.weight)
+            key, weight = block.key, block.weight
             half = weight * (1 - t) / 2
-            bit = block.outcome * Fraction(key.contrast)
+            bit = block.outcome * key.contrast
             parts: list[tuple[Fraction, Polynomial, Word]] = [
                 (2 * weight * block.outcome * t / (1 + t), key.difference(), Y),
                 (half, key.kept(), multiply(Y_ADJOINT, Y)),
@@ -200,7 +201,7 @@ class Relaxation:
 
         There a D (Y + Y*)/2 + K Y Y* >= -D^2/(4 K) = -K/4, for D^2 = K^2.
         """
-        return self._kept(lambda key: (1 - Fraction(key.contrast) ** 2) / 2)
+        return self._kept(lambda key: (1 - key.contrast**2) / 2)
 
     def _kept(self, factor: Callable[[RawKey], Fraction]) -> Polynomial:
         sums: Polynomial = {}
@@ -230,10 +231,11 @@ class Relaxation:
 
 def _eve_bounds(key: RawKey, t: float) -> tuple[float, float]:
     """Returns the largest <Y Y*> and <Y* Y>."""
-    norm = (1 / (2 * np.sqrt(t * (1 - t))) + 1 / (1 + t)) / key.contrast
+    norm = (1 / (2 * math.sqrt(t * (1 - t))) + 1 / (1 + t)) / float(key.contrast)
     if key.flip:
-        norm = min(norm, t / (1 + t) / (2 * np.sqrt(t * (1 - t) * key.flip)))
-    return min(norm**2, 1 / (1 + t) ** 2 / key.least_kept), norm**2
+        norm = min(norm, t / (1 + t) / (2 * math.sqrt(t * (1 - t) * key.flip)))
+    square = norm * norm  # no powers, which libraries round differently
+    return min(square, 1 / ((1 + t) * (1 + t)) / key.least_kept), square
 
 
 def _is_odd(word: Word) -> bool:

@@ -7,10 +7,13 @@ are alike cancel; operators of different parties commute.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import product
 
 Word = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+_LONGEST, _MOST_TRIED, _MOST_WORDS = 12, 20_000, 200
 
 ONE: Word = ((), (), ())
 Y: Word = ((), (), (1,))
@@ -51,15 +54,21 @@ def words_of(level: str, inputs: tuple[int, int]) -> list[Word]:
         inputs: how many observables each party has.
 
     Raises:
-        ValueError: the level does not begin with 1, or a kind has letters other than A and B.
+        ValueError: the level does not begin with 1, a kind has letters other than A and B, or
+            there are more than 200 words.
     """
     first, *kinds = level.split("+")
     if first != "1" or any(not kind or set(kind) - {"A", "B"} for kind in kinds):
         raise ValueError(f"level ({level}) must be 1 and products of A and B, such as 1+A+B+AB+AA")
     words = {ONE: None}
     for kind in kinds:
+        tried = math.prod(inputs[letter == "B"] for letter in kind[: _LONGEST + 1])
+        if len(kind) > _LONGEST or tried > _MOST_TRIED:
+            raise ValueError(f"level ({level[:40]}) has products too long to spell out")
         for indices in product(*(range(inputs[letter == "B"]) for letter in kind)):
             words[_spelt(kind, indices)] = None
+    if len(words) > _MOST_WORDS:
+        raise ValueError(f"level ({level[:40]}) has {len(words)} words, more than {_MOST_WORDS}")
     return list(words)
 
 

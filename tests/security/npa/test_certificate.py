@@ -7,8 +7,15 @@ import pytest
 from strategies import best_for_chsh, random_strategy
 
 from qnetsim.security.npa.certificate import Certificate, CertificateError, NodeDual
-from qnetsim.security.npa.problem import Problem, RawKey, chsh_constraint, full_statistics
+from qnetsim.security.npa.problem import (
+    Constraint,
+    Problem,
+    RawKey,
+    chsh_constraint,
+    full_statistics,
+)
 from qnetsim.security.npa.program import EntropyProgram
+from qnetsim.security.npa.words import Y_ADJOINT, Y, alice, multiply
 
 CHSH = Problem((2, 2), "1+A+B+AB+AA", ((1.0, RawKey(0, 0.0)),), chsh_constraint())
 FULL = Problem((2, 2), "1+A+B+AB", ((1.0, RawKey(0, 0.05)),), full_statistics((2, 2)))
@@ -80,7 +87,7 @@ def test_a_lopsided_or_indefinite_matrix_proves_nothing(certificate):
     matrix[1, 2] += 1e-12
     with pytest.raises(CertificateError, match="not proved positive"):
         perturbed(certificate, 0, matrix).verify()
-    with pytest.raises(CertificateError, match="not proved positive"):
+    with pytest.raises(CertificateError, match="1 matrices of 33 rows"):
         perturbed(certificate, 0, matrix[:5, :5]).verify()
 
 
@@ -143,3 +150,68 @@ def test_the_best_strategy_would_expose_a_certificate_too_high_by_1e_5():
     certificate = EntropyProgram(CHSH, 8).solve([2.5]).certificate
     gap = strategy.key_entropy(0) - certificate.entropy_bits([2.5])
     assert 0 <= gap < 1e-5
+
+
+# --- forgeries -----------------------------------------------------------------------------------
+
+
+def test_terms_that_cancel_in_floats_and_not_in_truth_are_refused():
+    """CHSH and 2^54 - 2^54 of each word: its row would be 0 in floats, its multiplier free."""
+    large = 2.0**54
+    terms = tuple(
+        term
+        for word, value in chsh_constraint()[0].terms
+        for term in ((word, large), (word, value), (word, -large))
+    )
+    with pytest.raises(ValueError, match="different means"):
+        Constraint("S", terms)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        (),
+        ((multiply(Y, Y_ADJOINT), 1.0),),
+        ((multiply(alice(0), alice(1)), 1.0),),
+        ((alice(0), float("nan")),),
+        ((((), (), ()), 1.0),),
+    ],
+)
+def test_constraints_on_what_nobody_observes_are_refused(terms):
+    with pytest.raises(ValueError, match="constraint S must be"):
+        Constraint("S", terms)
+
+
+@pytest.mark.parametrize("shares", [(-0.5, 1.5), (float("nan"), 1.0), (0.5, 0.4), (1.0, 0.0)])
+def test_shares_of_raw_keys_that_are_none_are_refused(shares):
+    with pytest.raises(ValueError, match="shares of the raw keys"):
+        Problem((2, 2), "1+A+B+AB", tuple((s, RawKey(0, 0.0)) for s in shares), chsh_constraint())
+
+
+def test_malformed_dual_solutions_end_in_a_certificate_error(certificate):
+    dual = certificate.duals[0]
+    (matrix,), multipliers = dual.matrices, dual.multipliers
+    for changed in (
+        NodeDual((), multipliers),
+        NodeDual((matrix, matrix), multipliers),
+        NodeDual((matrix,), np.append(multipliers, 1.0)),
+        NodeDual((matrix,), np.array(1.0)),
+        NodeDual((matrix,), np.array([np.nan])),
+        NodeDual((matrix,), np.array([np.inf])),
+        NodeDual((matrix.astype(complex),), multipliers),
+        NodeDual((matrix.astype(str),), multipliers),
+        NodeDual((matrix * 1e300,), multipliers),
+        NodeDual((matrix.astype(np.float32),), multipliers),
+    ):
+        forged = replace(certificate, duals=(changed, *certificate.duals[1:]))
+        with pytest.raises(CertificateError):
+            forged.verify()
+    for level in ("1+A", "1+" + "AB" * 11, "1+C"):
+        with pytest.raises(CertificateError):
+            replace(certificate, problem=replace(CHSH, level=level)).verify()
+
+
+@pytest.mark.parametrize("values", [2.5, [2.5, 2.5], [np.nan], [np.inf], [[2.5]]])
+def test_values_of_another_shape_or_none_at_all_are_refused(certificate, values):
+    with pytest.raises(ValueError, match="values must be 1 finite numbers"):
+        certificate.entropy_bits(values)

@@ -94,6 +94,17 @@ def test_a_loose_solver_loses_bits_and_never_gains_any():
     assert certified > 0
 
 
+def test_a_loose_solver_answers_for_no_values_beyond_the_quantum_limit():
+    with pytest.raises(NoQuantumDeviceError):
+        EntropyProgram(problem(), 4, cvxpy.SCS, max_iters=100).solve([2.9])
+
+
+@pytest.mark.parametrize("values", [[np.nan], [np.inf], [2.5, 2.5], 2.5])
+def test_values_that_are_no_statistics_are_refused(values):
+    with pytest.raises(ValueError, match="values must be 1 finite numbers"):
+        EntropyProgram(problem(), 3).solve(values)
+
+
 def test_full_statistics_know_no_less_than_the_chsh_value():
     rng = np.random.default_rng(12)
     strategy = next(s for s in iter(lambda: random_strategy(rng), None) if s.chsh() > 2.3)

@@ -1,5 +1,7 @@
 """The relaxation against operators: Eve's best Y, its bounds, and the objective it stands for."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.linalg import solve_sylvester
@@ -38,7 +40,7 @@ def eve_states(strategy, key):
 def best_y(plus, minus, key, outcome, t):
     """Eve's best operator from its stationarity, found by a Sylvester equation."""
     kept, difference = plus + minus, outcome * (plus - minus)
-    rho = (kept + key.contrast * difference) / 2
+    rho = (kept + float(key.contrast) * difference) / 2
     return solve_sylvester(t * kept, (1 - t) * rho, -t / (1 + t) * difference)
 
 
@@ -87,7 +89,7 @@ def value_at_best(strategy, relaxation, key, nodes):
     nats = float(rule.last_weight) * mean_of(strategy, relaxation.last())
     for t, w in zip(rule.nodes, rule.weights, strict=True):
         ys = {a: best_y(plus, minus, key, a, t) for a in (1, -1)}
-        coefficients = relaxation.objective(t)
+        coefficients = relaxation.objective(Fraction(t))
         infimum = 0.0
         for number, block in enumerate(relaxation.blocks):
             for word in relaxation.matrix.moments:
@@ -96,7 +98,11 @@ def value_at_best(strategy, relaxation, key, nodes):
                     value = moment_mean(strategy, word, ys[block.outcome])
                     infimum += float(coefficients.pop(moment)) * value
         assert not coefficients
-        nats += w / t * (mean_of(strategy, relaxation.base(t)) + relaxation.scale * infimum)
+        nats += (
+            w
+            / t
+            * (mean_of(strategy, relaxation.base(Fraction(t))) + float(relaxation.scale) * infimum)
+        )
     return nats / np.log(2)
 
 
