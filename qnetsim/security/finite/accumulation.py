@@ -1,9 +1,11 @@
 r"""Key lengths against general attacks by entropy accumulation, from any affine entropy bound.
 
 A min-tradeoff function is an affine lower bound g on the entropy of a round, averaged over test
-and other rounds, in terms of the tests' mean score omega in [0, 1]. A tangent of a convex
-entropy bound is one; so is the certificate of a semidefinite dual, lam0 + lam.p, once its scores
-are scaled (``affine_tradeoff``). With f its extension to rounds of which a share gamma are tests,
+and other rounds, in terms of the tests' mean score omega in [0, 1]. A tangent of the CHSH entropy
+is one, as that bounds the outcomes of both test settings. The certificate of a semidefinite dual,
+lam0 + lam.p, bounds those of the key setting alone: 1 - gamma times it is one, whatever settings
+tests play, once its scores are scaled (``affine_tradeoff``). With f its extension to rounds of
+which a share gamma are tests,
 
 .. math:: f(\delta_\perp) = g(1), \quad
     f(\delta_c) = g(1) - \frac{g(1) - g(c)}{\gamma},
@@ -36,19 +38,30 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qnetsim.security.chsh import chsh_entropy, chsh_slope
-from qnetsim.security.finite.block import Block, hashing_term, published_terms, split
+from qnetsim.security.finite.block import (
+    QUANTUM_WIN,
+    Block,
+    check_reachable,
+    hashing_term,
+    published_terms,
+    split,
+)
 from qnetsim.security.finite.bounding import likely_supremum, supremum
 from qnetsim.security.finite.parameters import best_parameters
-from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.finite.terms import KeyLength, Term, capped
 from qnetsim.security.information import FloatArray, within
 
-_LEAST_WIN = 0.5 - math.sqrt(0.125)
 _OUTCOME_BITS = 2
 _VARIANCE_CONSTANT = math.log2(33)
 _TOLERANCE_BITS = 1e-7
 
 ASSUMPTIONS = (
-    "each round's settings and whether it is a test are fresh, public and independent of the past",
+    "each round's settings and whether it is a test are fresh, independent of the past, and drawn "
+    "once the round's systems have left Eve",
+    "settings and tests are announced after the last round's systems are delivered, so that Eve "
+    "chooses none of them by what was announced",
+    "the device of the party whose bits make the raw key learns its setting and not whether the "
+    "round is a test",
     "a round without a click counts with an outcome",
     "the classical channel is authenticated",
 )
@@ -57,6 +70,9 @@ ASSUMPTIONS = (
 @dataclass(frozen=True)
 class Tradeoff:
     """An affine lower bound on the entropy of a round, over the mean score of the tests.
+
+    The entropy is that of the raw key's bit averaged over all rounds, tests with whatever settings
+    among them; a bound for the key setting alone counts 1 - gamma times.
 
     Attributes:
         lost: its value at mean score 0, in bits.
@@ -67,6 +83,7 @@ class Tradeoff:
             below the affine one on [least, most]; it may be the affine one, cut at 0.
         binary: whether each test scores 0 or 1; else the scores are counted at a bit a test, which
             covers a party's binary outcome.
+        most_tests: the largest test fraction that it holds for.
     """
 
     lost: float
@@ -75,6 +92,7 @@ class Tradeoff:
     most: float
     entropy: Callable[[FloatArray], FloatArray]
     binary: bool
+    most_tests: float
 
     def value(self, score: ArrayLike) -> FloatArray:
         """Returns the affine bound at a mean score, in bits."""
@@ -97,24 +115,30 @@ def chsh_tradeoff(s: float) -> Tradeoff:
     return Tradeoff(
         lost,
         lost + slope,
-        _LEAST_WIN,
-        1 - _LEAST_WIN,
+        1 - QUANTUM_WIN,
+        QUANTUM_WIN,
         lambda win: chsh_entropy(np.clip(8 * win - 4, -4, 4)),
         binary=True,
+        most_tests=1.0,
     )
 
 
 def affine_tradeoff(
-    constant: float, coefficients: FloatArray, settings: FloatArray
+    constant: float, coefficients: FloatArray, settings: FloatArray, test_fraction: float
 ) -> tuple[Tradeoff, FloatArray]:
-    """Returns an affine bound on a round's entropy as a tradeoff, with the score of each outcome.
+    """Returns an affine bound on key rounds' entropy as a tradeoff, with the score of each outcome.
+
+    The tradeoff is 1 - gamma times the bound: the bits of tests make raw key too, and under other
+    settings than the key's the bound says nothing of them.
 
     Args:
         constant: lam0, in bits.
-        coefficients: lam[x, y, a, b]: the entropy is at least lam0 + sum of lam P(a, b|x, y). Both
-            outcomes are binary: the constants of the theorem count on it.
+        coefficients: lam[x, y, a, b]: the entropy of the key setting's outcome is at least lam0 +
+            sum of lam P(a, b|x, y). Both outcomes are binary: the constants of the theorem count
+            on it.
         settings: chance of each pair of settings in a test, [x, y], adding up to 1. A pair that is
             never played must have no coefficient.
+        test_fraction: gamma, of the block that it is for or larger.
 
     Returns:
         The tradeoff and the scores [x, y, a, b] in [0, 1].
@@ -130,7 +154,8 @@ def affine_tradeoff(
     if np.any(coefficients[chance == 0]):
         raise ValueError("settings that no test plays have a coefficient in the affine bound")
     weight = np.where(chance > 0, chance, 1.0)[:, :, None, None]
-    values = constant + np.where(chance[:, :, None, None] > 0, coefficients / weight, 0.0)
+    kept = 1 - float(within(test_fraction, 0.0, 1.0, "test fraction"))
+    values = kept * (constant + np.where(chance[:, :, None, None] > 0, coefficients / weight, 0.0))
     played = values[chance > 0]
     lost, won = float(played.min()), float(played.max())
     if won == lost:
@@ -142,6 +167,7 @@ def affine_tradeoff(
         1.0,
         lambda score: np.maximum(lost + (won - lost) * score, 0.0),
         binary=False,
+        most_tests=test_fraction,
     )
     return tradeoff, np.clip((values - lost) / (won - lost), 0.0, 1.0)
 
@@ -157,8 +183,11 @@ def accumulated_key_length(block: Block, tradeoff: Tradeoff, eps_sound: float) -
         eps_sound: soundness error, in (0, 1).
 
     Raises:
-        ValueError: a value lies outside its range.
+        ValueError: a value lies outside its range, the block tests more often than the affine bound
+            holds for, or no quantum device reaches the win threshold.
     """
+    check_reachable(block.win_threshold, tradeoff.most)
+    within(block.test_fraction, 0.0, tradeoff.most_tests, "test fraction of the block")
 
     def terms(excess: float, tests_share: float, certain: bool) -> KeyLength:
         return _key_length(block, tradeoff, eps_sound, 1 + excess, tests_share, certain)
@@ -172,6 +201,7 @@ def accumulated_key_length(block: Block, tradeoff: Tradeoff, eps_sound: float) -
 
 def best_chsh_key_length(block: Block, eps_sound: float) -> KeyLength:
     """Returns ``accumulated_key_length`` with the best tangent of ``chsh_entropy``."""
+    check_reachable(block.win_threshold)
 
     def loss(x: FloatArray) -> float:
         tangent = chsh_tradeoff(float(np.clip(x[2], 2.001, 2.828)))
@@ -229,6 +259,11 @@ def _key_length(
     if not tradeoff.binary:
         scores = Term(scores.name, -float(block.tests_most(shares.tests)), scores.pays_for)
     n = block.rounds
+    entropy = (
+        Term("entropy", n * float(tradeoff.value(block.win_threshold)), "first order"),
+        Term("second order", -n * variance, "memory and statistics, V"),
+        Term("third order", -n * third, "memory and statistics, K"),
+    )
     return KeyLength(
         analysis="entropy accumulation, Dupuis and Fawzi, arXiv 1805.11652; hashing by "
         "arXiv 2105.05342",
@@ -236,9 +271,7 @@ def _key_length(
         assumptions=ASSUMPTIONS,
         rounds=n,
         terms=(
-            Term("entropy", n * float(tradeoff.value(block.win_threshold)), "first order"),
-            Term("second order", -n * variance, "memory and statistics, V"),
-            Term("third order", -n * third, "memory and statistics, K"),
+            *capped(entropy, n),
             scores,
             *published,
             hashing_term(order, shares.pa),

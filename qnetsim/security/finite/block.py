@@ -2,9 +2,10 @@ r"""A block of rounds of which a random share tests the devices, and how its fai
 
 Each round is a test with probability gamma, independently of all else. In a test both parties pick
 one of two settings each, uniformly, and win or lose the CHSH game; in all other rounds the party
-whose raw key it is measures one of its test settings. All its bits make the raw key, test rounds
-included, and the other party corrects them all. That is the protocol of the Oxford experiment
-(arXiv 2109.14600, S4). The protocol aborts if more tests are lost than allowed.
+whose raw key it is measures one of its test settings. Flag and settings are drawn once the round's
+systems have left Eve and are announced after the last round. All bits of the one party make the raw
+key, test rounds included, and the other party corrects them all. So the Oxford experiment divides
+its rounds (arXiv 2109.14600, S4). The protocol aborts if more tests are lost than allowed.
 
 Soundness adds up as
 
@@ -28,6 +29,11 @@ from qnetsim.security.finite.confidence import likely_most
 from qnetsim.security.finite.terms import Term
 from qnetsim.security.information import binary_entropy, within
 
+QUANTUM_WIN = 0.5 + math.sqrt(0.125)
+"""The largest chance to win the CHSH game, at S = 2 sqrt 2."""
+
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Block:
@@ -38,7 +44,8 @@ class Block:
         test_fraction: gamma, the chance that a round is a test, in (0, 1/2].
         win_threshold: the least mean score of the tests, of n gamma tests: the protocol aborts if
             they lose more than n gamma (1 - win_threshold) together.
-        leak_bits: all bits that are published about the raw key, but for the verification hash.
+        leak_bits: all bits that either party publishes about the raw key, in both directions, but
+            for the verification hash.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -71,7 +78,8 @@ class Block:
         At most J of k are: log2 of sum_{j <= J} C(k, j) is k h(J/k) at most for J <= k/2.
         """
         tests = self.tests_most(eps)
-        return tests * float(binary_entropy(min(self.lost_most / tests, 0.5)))
+        share = min(self.lost_most / tests, 0.5) if tests else 0.0
+        return tests * float(binary_entropy(share))
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def split(eps_sound: float, order: float, tests_share: float) -> Split:
         tests_share: the share of the test rounds' number, in (0, 1/2).
     """
     within(eps_sound, 1e-300, 1.0, "soundness error eps_sound")
-    hash_bits = math.ceil(math.log2(2 * order / ((order - 1) * eps_sound)))
+    hash_bits = math.ceil(1 + math.log2(order / (order - 1)) - math.log2(eps_sound))
     tests = eps_sound * tests_share
     return Split(eps_sound - tests - 2 * 2.0**-hash_bits, tests, hash_bits)
 
@@ -139,8 +147,20 @@ def hashing_term(order: float, eps_pa: float) -> Term:
     conditioning on not aborting, p, takes alpha/(alpha-1) log2(1/p) off the entropy and the
     definition of secrecy multiplies the distance by p: they cancel, whatever p is.
     """
-    bits = 2 - order / (order - 1) * math.log2(1 / eps_pa)
+    bits = 2 + order / (order - 1) * math.log2(eps_pa)
     return Term("privacy amplification", bits, "the key's distance from a uniform one, eps_pa")
+
+
+def check_reachable(win_threshold: float, most: float = QUANTUM_WIN) -> None:
+    """Raises ValueError for a threshold that no quantum device reaches on average.
+
+    Args:
+        win_threshold: of a block.
+        most: the largest mean score of quantum devices.
+    """
+    if not win_threshold <= most + _ROUNDING:
+        limit = f"must be {most:.6g} at most: no quantum device reaches more"
+        raise ValueError(f"win threshold ({win_threshold:.6g}) {limit}")
 
 
 def shannon_bits(rounds: int, test_fraction: float, s: float, q: float) -> float:

@@ -1,13 +1,16 @@
 r"""Key lengths against collective attacks, from the asymptotic equipartition property.
 
 Eve attacks all rounds alike, so that rounds are independent and the key rounds' smooth min-entropy
-is (Tomamichel, Colbeck and Renner, arXiv 0811.1221, with the constant for a binary outcome)
+is (Dupuis, Fawzi and Renner, arXiv 1607.01796, for outcomes of d = 2 values; Tomamichel, Colbeck
+and Renner, arXiv 0811.1221, have the larger constant 4 log2(2 + sqrt 2))
 
 .. math:: H_\mathrm{min}^{\epsilon_s}(A^{n_k}|E) \ge n_k H(S_L)
-    - 2 \log_2 5\, \sqrt{n_k \log_2 \frac{2}{\epsilon_s^2}} ,
+    - 2 \log_2(1 + 2d)\, \sqrt{n_k (1 - 2 \log_2 \epsilon_s)} .
 
-S_L being a confidence limit on S from the n_t test rounds, which exceeds the true S with
-probability eps_estimate at most. Then the key has
+It is H_min >= H_alpha - log2(2/eps_s^2)/(alpha - 1) with H_alpha >= H - (alpha - 1) log2(1 + 2d)^2
+for alpha - 1 < 1/log2(1 + 2d), at the best alpha; where n_k is too small for that alpha, the right
+side is negative and holds as well. S_L is a confidence limit on S from the n_t test rounds, which
+exceeds the true S with probability eps_estimate at most. Then the key has
 
 .. math:: \ell = H_\mathrm{min}^{\epsilon_s} - \mathrm{leak}
     - \log_2 \frac{1}{\epsilon_\mathrm{hash}} - 2 \log_2 \frac{1}{2 \epsilon_\mathrm{PA}}
@@ -20,6 +23,7 @@ bits (leftover hash lemma, arXiv 1002.2436). That is the Munich experiment's len
 
 for either the true S lies below S_L, where accepting has probability eps_estimate at most, or the
 entropy is what it is said to be. Test rounds are other rounds than key rounds and are published.
+n_k and n_t are fixed: where settings are random, rounds go on until there are as many.
 """
 
 from __future__ import annotations
@@ -30,15 +34,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qnetsim.security.finite.block import check_reachable
 from qnetsim.security.finite.confidence import Method, lower_limit
-from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.finite.terms import KeyLength, Term, capped
 from qnetsim.security.information import FloatArray, within
 
-_EQUIPARTITION = 2 * math.log2(5)
+_EQUIPARTITION = 2 * math.log2(1 + 2 * 2)
 _MOST_EXTRA_BITS = 30
 
 ASSUMPTIONS = (
     "all rounds are independent and alike",
+    "each round's settings are fresh and drawn once the round's systems have left Eve",
+    "key and test rounds have the numbers planned: with random settings, rounds are played until "
+    "they are reached, and those beyond are dropped",
     "a round without a click counts with an outcome",
     "the classical channel is authenticated",
 )
@@ -49,11 +57,12 @@ class Sample:
     """A block of independent rounds and what was seen in it.
 
     Attributes:
-        rounds: n.
+        rounds: n; with random settings, about as many as it takes.
         key_rounds: n_k, rounds that make the raw key.
         test_rounds: n_t, rounds that play the CHSH game, uniformly over its four settings.
         win_threshold: the least share of tests won; the protocol aborts below it.
-        leak_bits: all bits that are published about the raw key, but for the verification hash.
+        leak_bits: all bits that either party publishes about the raw key, in both directions, but
+            for the verification hash.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -70,6 +79,7 @@ class Sample:
         within(self.key_rounds + self.test_rounds, 1, self.rounds, "key and test rounds")
         within(min(self.key_rounds, self.test_rounds), 1, np.inf, "key or test rounds")
         within(self.win_threshold, 0.0, 1.0, "win threshold")
+        check_reachable(self.win_threshold)
         within(self.leak_bits, 0.0, np.inf, "leak in bits")
 
 
@@ -106,24 +116,27 @@ def collective_key_length(
     whole, fails = float(wholes[best]), float(hash_bits[best])
     eps_pa = _privacy_share(sample.key_rounds, whole) * whole
     eps_smooth = (whole - eps_pa) / 2
+    entropy_terms = (
+        Term("entropy", seen, "of the key rounds at the threshold"),
+        Term("estimation", at_limit - seen, "S from a finite sample, eps_estimate"),
+        Term(
+            "equipartition",
+            -_equipartition(sample.key_rounds, eps_smooth),
+            "min-entropy of a finite block, eps_smooth",
+        ),
+    )
     return KeyLength(
-        analysis=f"asymptotic equipartition, arXiv 0811.1221; {method} limit on S",
+        analysis=f"asymptotic equipartition, arXiv 1607.01796; {method} limit on S",
         attacks="collective",
         assumptions=ASSUMPTIONS,
         rounds=sample.rounds,
         terms=(
-            Term("entropy", seen, "of the key rounds at the threshold"),
-            Term("estimation", at_limit - seen, "S from a finite sample, eps_estimate"),
-            Term(
-                "equipartition",
-                -_equipartition(sample.key_rounds, eps_smooth),
-                "min-entropy of a finite block, eps_smooth",
-            ),
+            *capped(entropy_terms, sample.key_rounds),
             Term("reconciliation", -sample.leak_bits, "all that was published to correct the key"),
             Term("verification", -fails, "the hash that compares the raw keys"),
             Term(
                 "privacy amplification",
-                -2 * math.log2(0.5 / eps_pa),
+                2 + 2 * math.log2(eps_pa),
                 "the key's distance from a uniform one, eps_pa",
             ),
         ),
@@ -140,7 +153,7 @@ def collective_key_length(
 
 def _equipartition(key_rounds: float, eps_smooth: float) -> float:
     """What the smooth min-entropy lies below the von Neumann entropy, in bits."""
-    return _EQUIPARTITION * math.sqrt(key_rounds * math.log2(2 / eps_smooth**2))
+    return _EQUIPARTITION * math.sqrt(key_rounds * (1 - 2 * math.log2(eps_smooth)))
 
 
 def _privacy_share(key_rounds: float, whole: float) -> float:

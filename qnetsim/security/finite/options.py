@@ -9,7 +9,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from qnetsim.security.finite.block import Block, honest_threshold, shannon_bits
+from qnetsim.security.finite.block import (
+    QUANTUM_WIN,
+    Block,
+    honest_threshold,
+    shannon_bits,
+)
 from qnetsim.security.finite.collective import Sample, collective_key_length
 from qnetsim.security.finite.confidence import likely_most
 from qnetsim.security.finite.renyi import best_test_fraction, renyi_key_length
@@ -63,7 +68,8 @@ def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyL
         options: names as in ``COMMON`` and ``GENERAL``, and one of ``LEAK``.
 
     Raises:
-        ValueError: a name is missing or unknown, or a value lies outside its range.
+        ValueError: a name is missing or unknown, a value lies outside its range, or eps_complete is
+            so lax that no quantum device reaches the win threshold.
     """
     _checked(options, COMMON, GENERAL)
     within(s, -TSIRELSON, TSIRELSON, "CHSH value of the honest devices")
@@ -81,7 +87,9 @@ def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyL
     if fraction is None:
         fraction = best_test_fraction(block, options["eps_sound"])
     within(fraction, 1e-12, 0.5, "test fraction")
-    return renyi_key_length(block(fraction), options["eps_sound"])
+    planned = block(fraction)
+    _check_complete(options["eps_complete"], planned.win_threshold)
+    return renyi_key_length(planned, options["eps_sound"])
 
 
 def sampled_key_length(
@@ -92,6 +100,9 @@ def sampled_key_length(
 ) -> KeyLength:
     """Returns the key length against collective attacks.
 
+    Rounds are played until there are key_share n key rounds and test_share n test rounds, or both
+    numbers are fixed otherwise; eps_complete does not contain a chance to miss them.
+
     Args:
         s: CHSH value of the honest devices.
         q: their mean error rate in key rounds.
@@ -99,7 +110,8 @@ def sampled_key_length(
         options: names as in ``COMMON`` and ``COLLECTIVE``, and one of ``LEAK``.
 
     Raises:
-        ValueError: a name is missing or unknown, or a value lies outside its range.
+        ValueError: a name is missing or unknown, a value lies outside its range, or eps_complete is
+            so lax that no quantum device reaches the win threshold.
     """
     _checked(options, COMMON | COLLECTIVE, {})
     within(s, -TSIRELSON, TSIRELSON, "CHSH value of the honest devices")
@@ -108,9 +120,10 @@ def sampled_key_length(
         rounds * float(within(options[name], 1 / rounds, 1.0, name)) for name in COLLECTIVE
     )
     lost = likely_most(int(tests), loss, options["eps_complete"])
-    sample = Sample(
-        rounds, key, tests, 1 - lost / tests, _leak(options, key * float(binary_entropy(q)))
-    )
+    threshold = 1 - lost / tests
+    _check_complete(options["eps_complete"], threshold)
+    leak = _leak(options, key * float(binary_entropy(q)))
+    sample = Sample(rounds, key, tests, threshold, leak)
     return collective_key_length(sample, entropy, options["eps_sound"], "clopper-pearson")
 
 
@@ -148,6 +161,16 @@ def _checked(
         raise ValueError(f"unknown finite-block options: {', '.join(unknown)}")
     if all(name in options for name in LEAK):
         raise ValueError(f"finite-block options {' and '.join(LEAK)} exclude each other")
+
+
+def _check_complete(eps_complete: float, threshold: float) -> None:
+    """A block of one test or more and eps_complete up to .1 pass."""
+    if threshold > QUANTUM_WIN:
+        raise ValueError(
+            f"eps_complete ({eps_complete:g}) is too lax for so few tests: the share "
+            f"{threshold:.6g} of them would have to be won, where no quantum device wins more than "
+            f"{QUANTUM_WIN:.6g}"
+        )
 
 
 def _rounds(options: Mapping[str, float]) -> int:

@@ -3,6 +3,8 @@ r"""Key lengths against general attacks from the Renyi entropy of CHSH rounds, w
 Entropy accumulation (``accumulation``) expands Renyi entropies around von Neumann's and pays for
 remainders. Here the Renyi entropy of a round is bounded as it is, weighted by the score of the
 tests: the f-weighted entropies of Arqand, Hahn and Tan (arXiv 2405.05912), for CHSH in closed form.
+Hahn, Philip, Tan and Brown (arXiv 2507.07365) solve Renyi problems of CHSH in closed form too; what
+follows was derived by itself and is not compared with theirs.
 
 **One round.** Let rho be Alice's and Bob's qubits (Jordan's lemma; Eve knows the block and purifies
 it), H_alpha the sandwiched entropy with Eve's marginal, 1 < alpha <= 2, beta = 1/alpha,
@@ -12,7 +14,8 @@ it), H_alpha the sandwiched entropy with Eve's marginal, 1 < alpha <= 2, beta = 
     \big)^\alpha .
 
 1. *Raw bit of test setting A0.* The uncertainty relation for dual entropies (Coles et al., arXiv
-   1112.0543), H_alpha(A0|E) + H_beta(A0'|B) >= 1 with Petz's H_beta, A0' conjugate to A0, and
+   1112.0543), H_alpha(A0|E) + H_beta(A0'|B) >= 1 with A0' conjugate to A0 and Petz's H_beta, its
+   marginal optimised, which is dual to H_alpha (Tomamichel, Berta, Hayashi, arXiv 1311.3887), and
    data processing through Bob's best observable, correlated with A0' by e >= sqrt(S^2/4 - 1), give
 
    .. math:: Q(A_0|E) \le G(S) = 2^{-(\alpha-1)} [p^\beta + (1-p)^\beta]^\alpha, \quad
@@ -40,12 +43,24 @@ it), H_alpha the sandwiched entropy with Eve's marginal, 1 < alpha <= 2, beta = 
 
 .. math:: h = -\frac{1}{\alpha-1} \log_2 \sup_S [(1-\gamma) G(S) + \gamma Q_L(S)],
 
-the chain rule for EAT channels (Dupuis, Fawzi and Renner, arXiv 1607.01796, Corollary 3.5) applied
-to each round's outcome, score and a register that holds tilt bits of entropy if a test is lost,
-then conditioning on not aborting (ibid., Lemma B.5), then dropping the registers, give
+one has
 
 .. math:: H^\uparrow_\alpha(A^n U^n | X^n Y^n T^n E)_{|\Omega} \ge n h - J\,\mathrm{tilt}
-    - \frac{\alpha}{\alpha - 1} \log_2 \frac{1}{\Pr\Omega} .
+    - \frac{\alpha}{\alpha - 1} \log_2 \frac{1}{\Pr\Omega} ,
+
+E being what Eve holds before the first round. For let R be the devices with all that they are yet
+to be sent, s = (1 - alpha)/2 alpha, and rho_ER^{a_1} the state after a first round with outcome and
+score a_1. With X = rho_E^s rho_ER^{a_1} rho_E^s, c = tr X_E^alpha and the state
+omega = X_E^{(alpha-1)/2} X X_E^{(alpha-1)/2}/c one has omega_E^s = c^{-s} X_E^{(1-alpha)/2}, hence
+
+.. math:: Q(A_1 A_2|E) = \sum_{a_1} c_{a_1} Q(A_2|E)_{\omega_{a_1}} , \quad
+    \sum_{a_1} c_{a_1} = Q(A_1|E) ,
+
+A_2 being all later rounds: by induction Q of all rounds, every lost test weighted by L, is at most
+the n-th power of the supremum over a round's states. Flags and settings, drawn independently of E
+and R, average Q. In Omega the weights are L^J at least, which leaves Q restricted to Omega; its
+states divided by Pr Omega give the last term, Eve's marginal being the unconditioned one. (It is
+the chain rule of Dupuis, Fawzi and Renner, arXiv 1607.01796, Corollary 3.5, for classical A.)
 
 The supremum over S runs over qubit strategies; a mixture is an average, hence no larger. Order and
 tilt are free. G is concave in S: N = [p^b + (1-p)^b]^(1/b), b = beta >= 1/2, is concave in e^2, for
@@ -63,10 +78,16 @@ from numpy.typing import ArrayLike
 
 from qnetsim.security.chsh import chsh_slope
 from qnetsim.security.finite.accumulation import ASSUMPTIONS
-from qnetsim.security.finite.block import Block, hashing_term, published_terms, split
+from qnetsim.security.finite.block import (
+    Block,
+    check_reachable,
+    hashing_term,
+    published_terms,
+    split,
+)
 from qnetsim.security.finite.bounding import likely_supremum, supremum
 from qnetsim.security.finite.parameters import best_parameters
-from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.finite.terms import KeyLength, Term, capped
 from qnetsim.security.information import TSIRELSON, FloatArray, chsh_value, within
 
 _TOLERANCE_BITS = 1e-8
@@ -144,8 +165,9 @@ def renyi_key_length(block: Block, eps_sound: float) -> KeyLength:
         eps_sound: soundness error, in (0, 1).
 
     Raises:
-        ValueError: a value lies outside its range.
+        ValueError: a value lies outside its range, or no quantum device reaches the win threshold.
     """
+    check_reachable(block.win_threshold)
 
     def loss(x: FloatArray) -> float:
         return -_key_length(block, eps_sound, x, certain=False).bits
@@ -161,7 +183,12 @@ def _key_length(block: Block, eps_sound: float, x: FloatArray, certain: bool) ->
     order = 1 + 10 ** float(np.clip(x[0], -8, 0))
     tilt = 10 ** float(np.clip(x[1], -2, 8))
     shares = split(eps_sound, order, 10 ** float(np.clip(x[2], -12, -0.5)))
-    entropy = block.rounds * tilted_entropy(order, tilt, block.test_fraction, certain)
+    entropy = Term(
+        "entropy",
+        block.rounds * tilted_entropy(order, tilt, block.test_fraction, certain)
+        - block.lost_most * tilt,
+        "n h less the tilt of the tests lost: statistics and memory are in it",
+    )
     return KeyLength(
         analysis="Renyi entropies of CHSH rounds (arXiv 1607.01796, 2405.05912); hashing by "
         "arXiv 2105.05342",
@@ -169,11 +196,7 @@ def _key_length(block: Block, eps_sound: float, x: FloatArray, certain: bool) ->
         assumptions=ASSUMPTIONS,
         rounds=block.rounds,
         terms=(
-            Term(
-                "entropy",
-                entropy - block.lost_most * tilt,
-                "n h less the tilt of the tests lost: statistics and memory are in it",
-            ),
+            *capped((entropy,), block.rounds),
             *published_terms(block, shares),
             hashing_term(order, shares.pa),
         ),

@@ -18,9 +18,9 @@ from qnetsim.security.finite.accumulation import (
     chsh_tradeoff,
     second_order_bits,
 )
-from qnetsim.security.finite.block import Block
+from qnetsim.security.finite.block import Block, check_reachable
 from qnetsim.security.finite.parameters import best_parameters
-from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.finite.terms import KeyLength, Term, capped
 from qnetsim.security.information import FloatArray, within
 
 MESSAGES_BITS = 258
@@ -45,8 +45,9 @@ def smoothed_key_length(block: Block, eps_sound: float, eps_hash: float) -> KeyL
             eps_sound/4; the experiment's is 2^-61.
 
     Raises:
-        ValueError: a value lies outside its range.
+        ValueError: a value lies outside its range, or no quantum device reaches the win threshold.
     """
+    check_reachable(block.win_threshold)
     within(eps_sound, 1e-300, 1.0, "soundness error eps_sound")
     within(eps_hash, 0.0, 0.2499 * eps_sound, "collision probability eps_hash")
 
@@ -66,15 +67,18 @@ def _key_length(
     order, order_max = 1 + _power(x[1], -0.1), 1 + _power(x[2], math.log10(0.43))
     epsilons = _epsilons(eps_sound, eps_hash, x[3:])
     tradeoff = chsh_tradeoff(touch)
-    terms = (
+    entropy = (
         *_entropy_terms(block, tradeoff, order, epsilons, certain),
         *_test_bits_terms(block, order_max, epsilons),
         Term("chain rule", -3 * _smoothing(epsilons["eps_chain"]), "splitting off the test bits"),
+    )
+    terms = (
+        *capped(entropy, block.rounds),
         Term("reconciliation", -block.leak_bits, "the syndrome"),
         Term("messages", -float(MESSAGES_BITS), "verification and authentication tags"),
         Term(
             "privacy amplification",
-            -_EXTRACTOR_BITS - 5 * math.log2(1 / epsilons["eps_pa"]),
+            -_EXTRACTOR_BITS + 5 * math.log2(epsilons["eps_pa"]),
             "the key's distance from a uniform one, eps_pa",
         ),
     )
@@ -100,7 +104,7 @@ def _entropy_terms(
     """The smooth min-entropy of both parties' bits."""
     n, excess = block.rounds, order - 1
     variance, third = second_order_bits(tradeoff, block.test_fraction, order, certain)
-    aborts = order * math.log2(1 / epsilons["eps_ea"])
+    aborts = -order * math.log2(epsilons["eps_ea"])
     return (
         Term("entropy", n * float(tradeoff.value(block.win_threshold)), "first order"),
         Term("second order", -n * variance, "memory and statistics, V"),
@@ -116,7 +120,7 @@ def _entropy_terms(
 def _test_bits_terms(block: Block, order: float, epsilons: dict[str, float]) -> tuple[Term, ...]:
     """The smooth max-entropy of Bob's test bits."""
     n, excess = block.rounds, order - 1
-    aborts = order * math.log2(1 / epsilons["eps_ea"])
+    aborts = -order * math.log2(epsilons["eps_ea"])
     return (
         Term("test bits", -n * block.test_fraction, "Bob's bits of the test rounds, first order"),
         Term("test bits, second order", -n * excess * _MAX_ENTROPY_CONSTANT**2, "their memory"),
@@ -149,7 +153,7 @@ def _epsilons(eps_sound: float, eps_hash: float, x: FloatArray) -> dict[str, flo
 
 def _smoothing(eps: float) -> float:
     """-log2(1 - sqrt(1 - eps^2)), without cancellation."""
-    return math.log2((1 + math.sqrt(1 - eps**2)) / eps**2)
+    return math.log2(1 + math.sqrt(1 - eps**2)) - 2 * math.log2(eps)
 
 
 def _extractor_loss(bits: float) -> float:

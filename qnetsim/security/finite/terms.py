@@ -20,6 +20,17 @@ class Term:
     pays_for: str
 
 
+def capped(entropy: tuple[Term, ...], raw_bits: float) -> tuple[Term, ...]:
+    """Returns the terms of an entropy, or the raw key's bits in their place if they exceed those.
+
+    Where every quantum device passes with probability eps_sound at most, a bound holds whatever it
+    says and may say anything; no key is longer than what it is hashed from.
+    """
+    if math.fsum(term.bits for term in entropy) <= raw_bits:
+        return entropy
+    return (Term("entropy", raw_bits, "no more than the raw key's bits; the bound exceeds them"),)
+
+
 @dataclass(frozen=True)
 class KeyLength:
     """What a block yields, and what that number is worth.

@@ -50,7 +50,7 @@ def test_tangent_lies_nowhere_above_the_entropy_and_touches_it(touch, s):
 def test_scores_of_an_affine_bound_average_to_its_value():
     rng = np.random.default_rng(2)
     coefficients, chances = rng.normal(size=(2, 3, 2, 2)), rng.dirichlet(np.ones(6)).reshape(2, 3)
-    tradeoff, scores = affine_tradeoff(0.3, coefficients, chances)
+    tradeoff, scores = affine_tradeoff(0.3, coefficients, chances, 0.0)
     for _ in range(20):
         behaviour = rng.dirichlet(np.ones(4), size=(2, 3)).reshape(2, 3, 2, 2)
         mean = (chances[:, :, None, None] * behaviour * scores).sum()
@@ -61,7 +61,7 @@ def test_scores_of_an_affine_bound_average_to_its_value():
 
 
 def test_affine_chsh_bound_has_the_scores_of_the_game():
-    tradeoff, scores = affine_tradeoff(*chsh_coefficients(2.6), QUARTERS)
+    tradeoff, scores = affine_tradeoff(*chsh_coefficients(2.6), QUARTERS, 0.0)
     assert set(np.unique(scores)) == {0.0, 1.0}
     assert tradeoff.value(0.5 + 2.6 / 8) == pytest.approx(float(chsh_entropy(2.6)), abs=1e-9)
     assert (isotropic(2.6) * scores / 4).sum() == pytest.approx(0.5 + 2.6 / 8)
@@ -70,13 +70,37 @@ def test_affine_chsh_bound_has_the_scores_of_the_game():
 def test_bounds_that_no_test_can_check_are_refused():
     unplayed = np.array([[0.5, 0.5], [0.0, 0.0]])
     with pytest.raises(ValueError, match="no test plays"):
-        affine_tradeoff(*chsh_coefficients(2.6), unplayed)
+        affine_tradeoff(*chsh_coefficients(2.6), unplayed, 0.1)
     with pytest.raises(ValueError, match="constant"):
-        affine_tradeoff(0.1, np.zeros((2, 2, 2, 2)), QUARTERS)
+        affine_tradeoff(0.1, np.zeros((2, 2, 2, 2)), QUARTERS, 0.1)
     with pytest.raises(ValueError, match="binary"):
-        affine_tradeoff(0.1, np.ones((2, 2, 2, 3)), QUARTERS)
+        affine_tradeoff(0.1, np.ones((2, 2, 2, 3)), QUARTERS, 0.1)
     with pytest.raises(ValueError, match="sum of the settings"):
-        affine_tradeoff(*chsh_coefficients(2.6), QUARTERS / 2)
+        affine_tradeoff(*chsh_coefficients(2.6), QUARTERS / 2, 0.1)
+    with pytest.raises(ValueError, match="test fraction"):
+        affine_tradeoff(*chsh_coefficients(2.6), QUARTERS, 1.1)
+
+
+def test_affine_bound_claims_no_entropy_of_tests_whose_outcome_is_known():
+    """Ideal devices, and a third setting with a fixed outcome in nine tests of ten."""
+    constant, game = chsh_coefficients(2.8)
+    coefficients, behaviour = np.zeros((3, 2, 2, 2)), np.full((3, 2, 2, 2), 0.5)
+    coefficients[:2], behaviour[:2] = game, isotropic(TSIRELSON)
+    behaviour[2, :, 1] = 0
+    chances = np.array([[0.025, 0.025], [0.025, 0.025], [0.45, 0.45]])
+    gamma, known = 0.5, 0.9
+    tradeoff, scores = affine_tradeoff(constant, coefficients, chances, gamma)
+    mean = (chances[:, :, None, None] * behaviour * scores).sum()
+    claimed = constant + (coefficients * behaviour).sum()
+    assert tradeoff.value(mean) == pytest.approx((1 - gamma) * claimed)
+    assert tradeoff.value(mean) <= 1 - gamma * known < claimed
+
+
+def test_affine_bound_is_refused_for_blocks_that_test_more_often_than_it_is_for():
+    tradeoff, _ = affine_tradeoff(*chsh_coefficients(2.6), QUARTERS, 0.1)
+    assert accumulated_key_length(Block(10**9, 0.1, 0.83, 0.0), tradeoff, 1e-9).bits > 0
+    with pytest.raises(ValueError, match="test fraction of the block"):
+        accumulated_key_length(Block(10**9, 0.11, 0.83, 0.0), tradeoff, 1e-9)
 
 
 def test_second_order_is_the_variance_formula_at_the_worst_score():
@@ -117,13 +141,13 @@ def test_third_order_is_the_formula():
 
 
 def test_affine_bound_gives_less_key_than_the_game_it_comes_from_and_not_much_less():
-    """It knows neither the entropy off the tangent nor that scores are few."""
+    """It knows neither the entropy off the tangent nor that of tests nor that scores are few."""
     block = Block(10**8, 0.02, 0.5 + 2.6 / 8, 0.0)
     game = accumulated_key_length(block, chsh_tradeoff(2.58), 1e-10)
     affine = accumulated_key_length(
-        block, affine_tradeoff(*chsh_coefficients(2.58), QUARTERS)[0], 1e-10
+        block, affine_tradeoff(*chsh_coefficients(2.58), QUARTERS, 0.02)[0], 1e-10
     )
-    assert 0 < game.bits - affine.bits < 0.02 * block.rounds
+    assert 0 < game.bits - affine.bits < 2 * 0.02 * block.rounds
 
 
 @pytest.mark.parametrize("s", [2.3, 2.7])
@@ -159,6 +183,45 @@ def test_each_analysis_is_tighter_than_the_one_before(n, win):
     ]
     assert lengths == sorted(lengths)
     assert lengths[-1] < n * float(chsh_entropy(8 * win - 4)) - block.leak_bits
+
+
+LENGTHS = [
+    renyi_key_length,
+    best_chsh_key_length,
+    lambda block, eps: accumulated_key_length(block, chsh_tradeoff(2.8), eps),
+    lambda block, eps: smoothed_key_length(block, eps, eps / 1e3),
+]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_win_thresholds_that_no_quantum_device_reaches_are_refused(length):
+    with pytest.raises(ValueError, match="no quantum device reaches more"):
+        length(Block(10**6, 0.05, 0.8536, 0.0), 1e-10)
+    assert length(Block(10**6, 0.05, 0.5 + TSIRELSON / 8, 0.0), 1e-10).key_length_bits > 0
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("n", "gamma"), [(50, 0.5), (10**4, 0.01), (10**5, 1e-4)])
+def test_no_key_is_longer_than_its_raw_key_however_little_the_theorem_says(length, n, gamma):
+    """So few tests that passing is rarer than eps_sound for all devices, or nearly."""
+    for eps in (0.5, 0.99):
+        key = length(Block(n, gamma, 0.8535, 0.0), eps)
+        assert key.key_length_bits <= n
+        assert key.bits == pytest.approx(sum(term.bits for term in key.terms))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_attacks_that_no_length_covers_are_excluded_by_name(length):
+    """Eve must not send states by what was announced; devices must not know what is a test."""
+    stated = " ".join(length(Block(10**5, 0.05, 0.83, 0.0), 1e-3).assumptions)
+    for words in ("announced after the last round", "left Eve", "not whether the round is a test"):
+        assert words in stated
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_failure_probabilities_as_small_as_numbers_go_are_taken(length):
+    block = Block(10**9, 0.05, 0.84, 0.0)
+    assert 0 < length(block, 1e-290).bits < length(block, 1e-100).bits
 
 
 def test_smoothed_split_respects_its_constraints():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from qnetsim.security.finite.block import Block, hashing_term, honest_threshold, split
-from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.finite.terms import KeyLength, Term, capped
 
 repeatable = settings(deadline=None, derandomize=True, max_examples=60)
 
@@ -37,6 +37,11 @@ def test_score_bits_name_every_pattern_of_lost_tests(lost):
     tests = block.tests_most(1e-3)
     patterns = sum(math.comb(tests, j) for j in range(lost + 1))
     assert math.log2(patterns) <= block.score_bits(1e-3) < math.log2(patterns) + 6
+
+
+def test_blocks_without_a_test_have_no_scores_to_pay_for():
+    for block in (Block(1000, 1e-12, 0.8, 0.0), Block(1, 1e-6, 0.8, 0.0)):
+        assert block.tests_most(0.1) == block.score_bits(0.1) == 0
 
 
 def test_more_tests_than_counted_on_come_with_eps_at_most():
@@ -78,6 +83,13 @@ def test_sum_of_the_table_rounded_down_is_the_length_and_never_negative():
     assert made_of(5.75, -2.25).rate_bits_per_round == 0.3
     assert made_of(1.0, -2.25).bits == -1.25
     assert made_of(1.0, -2.25).key_length_bits == 0
+
+
+def test_entropy_is_cut_at_the_raw_keys_bits_even_where_floats_are_coarse():
+    few, many = (Term("x", 5.0, "y"), Term("z", 4.0, "y")), (Term("x", 1e23, "y"),)
+    assert capped(few, 9.0) == few
+    for terms in (few, many):
+        assert KeyLength("a", "general", (), 8, capped(terms, 8.0), {}).key_length_bits <= 8
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Named numbers: nothing is assumed, what is missing is named."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qnetsim.security.chsh import chsh_entropy
-from qnetsim.security.finite.block import Block, honest_threshold
+from qnetsim.security.finite.block import QUANTUM_WIN, Block, honest_threshold
 from qnetsim.security.finite.options import (
     general_key_length,
     parsed_options,
@@ -12,6 +14,7 @@ from qnetsim.security.finite.options import (
 )
 from qnetsim.security.finite.renyi import renyi_key_length
 from qnetsim.security.finite.terms import KeyLength, Term
+from qnetsim.security.information import TSIRELSON
 
 GENERAL = {"n": 1e6, "eps_sound": 1e-10, "eps_complete": 1e-3, "f_ec": 1.1, "test_fraction": 0.05}
 COLLECTIVE = GENERAL | {"key_share": 0.25, "test_share": 0.5}
@@ -71,6 +74,39 @@ def test_devices_beyond_quantum_mechanics_are_refused():
         general_key_length(2.83, 0.01, GENERAL)
     with pytest.raises(ValueError, match="CHSH value"):
         sampled_key_length(2.83, 0.01, chsh_entropy, COLLECTIVE)
+
+
+def test_no_chance_to_abort_is_taken_that_asks_for_more_than_quantum_devices_win():
+    lax = {"n": 50, "eps_sound": 0.5, "eps_complete": 0.9999, "f_ec": 1, "test_fraction": 0.5}
+    with pytest.raises(ValueError, match=r"eps_complete \(0.9999\) is too lax"):
+        general_key_length(2.828427, 0, lax)
+    with pytest.raises(ValueError, match=r"eps_complete \(0.9\) is too lax"):
+        sampled_key_length(2.8284, 0.01, chsh_entropy, COLLECTIVE | {"eps_complete": 0.9})
+
+
+@given(
+    n=st.integers(1, 10**7),
+    fraction=st.floats(1e-6, 0.5),
+    eps=st.floats(1e-12, 0.1),
+    s=st.floats(2, TSIRELSON),
+)
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_blocks_with_a_test_and_eps_complete_to_a_tenth_ask_for_what_devices_can(
+    n, fraction, eps, s
+):
+    if n * fraction >= 1:
+        assert honest_threshold(n, fraction, s, eps) <= QUANTUM_WIN
+
+
+def test_blocks_of_hardly_a_test_make_no_key_and_no_fault():
+    few = {"n": 1000, "eps_sound": 0.1, "eps_complete": 1e-16, "f_ec": 1.1}
+    assert general_key_length(2.8, 0.01, few | {"test_fraction": 1e-12}).key_length_bits == 0
+
+
+def test_soundness_as_small_as_numbers_go_is_taken():
+    tiny = {"eps_sound": 1e-200}
+    assert sampled_key_length(2.7, 0.01, chsh_entropy, COLLECTIVE | tiny).key_length_bits > 0
+    assert general(GENERAL | {"eps_sound": 1e-300}).key_length_bits == 0
 
 
 def test_general_length_is_that_of_the_block_the_options_describe():

@@ -201,6 +201,59 @@ def test_local_devices_pass_no_more_often_than_entropy_accumulation_allows(tilt,
         assert math.log2(passing) <= -excess / (1 + excess) * (entropy - lost * tilt) + 1e-6
 
 
+@pytest.mark.parametrize("alpha", [1.05, 1.4, 2.0])
+def test_rounds_of_devices_with_memory_multiply_over_states_changed_by_the_first(alpha):
+    """The identity that the bound on all rounds rests on, for two instruments on one memory."""
+    rng = np.random.default_rng(11)
+    eve, memory = 3, 4
+    pure = _normal(rng, (eve, memory, 2))
+    state = np.einsum("erk,fsk->erfs", pure, pure.conj()) / np.linalg.norm(pure) ** 2
+    first, second = (_instrument(rng, memory) for _ in range(2))
+    marginal = np.einsum("erfr->ef", state)
+    both, weights, factors = 0.0, [], []
+    for a in (0, 1):
+        after = _applied(first[a], state)
+        both += _q([_applied(kraus, after) for kraus in second], marginal, alpha)
+        root = _powered(marginal, (1 - alpha) / (2 * alpha))
+        between = np.einsum("ef,frgs,gh->erhs", root, after, root)
+        part = np.einsum("erfr->ef", between)
+        weights.append(np.trace(_powered(part, alpha)).real)
+        root = _powered(part, (alpha - 1) / 2)
+        changed = np.einsum("ef,frgs,gh->erhs", root, between, root) / weights[-1]
+        changed_eve = np.einsum("erfr->ef", changed)
+        assert np.trace(changed_eve) == pytest.approx(1)
+        factors.append(_q([_applied(kraus, changed) for kraus in second], changed_eve, alpha))
+    assert both == pytest.approx(np.dot(weights, factors), rel=1e-9)
+    alone = _q([_applied(kraus, state) for kraus in first], marginal, alpha)
+    assert sum(weights) == pytest.approx(alone, rel=1e-9)
+
+
+def _normal(rng, shape):
+    return rng.normal(size=shape) + 1j * rng.normal(size=shape)
+
+
+def _instrument(rng, size):
+    """Two outcomes of two Kraus operators each, [outcome, operator, out, in]."""
+    isometry = np.linalg.qr(_normal(rng, (4 * size, size)))[0]
+    return isometry.reshape(2, 2, size, size)
+
+
+def _applied(kraus, state):
+    return np.einsum("krs,esft,kut->erfu", kraus, state, kraus.conj())
+
+
+def _powered(matrix, exponent):
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * values.clip(1e-18) ** exponent) @ vectors.conj().T
+
+
+def _q(parts, marginal, alpha):
+    """Q of outcomes whose states with the memory are parts, by its definition."""
+    root = _powered(marginal, (1 - alpha) / (2 * alpha))
+    states = [root @ np.einsum("erfr->ef", part) @ root for part in parts]
+    return (np.linalg.eigvalsh(states).clip(0) ** alpha).sum()
+
+
 def test_long_blocks_approach_the_asymptotic_rate():
     """The cost falls with the square root of n; the tests' score still costs its bits."""
     s, gamma = 2.7, 1e-2
