@@ -66,7 +66,8 @@ _FINITE_HELP = """Adds the key length of a finite block: name=number pairs, sepa
 n: rounds of the block. eps_sound: soundness error. eps_complete: chance that honest devices abort.
 f_ec or leak_bits: what is published to correct errors, over the Shannon limit or in bits.
 With chsh (general attacks), test_fraction: share of test rounds; the best one if not given.
-With two-basis (collective attacks), key_share and test_share: shares of key and of test rounds."""
+With two-basis (collective attacks), key_share and test_share: key and test rounds that the block is
+played for, over n."""
 
 
 @click.command()

@@ -14,6 +14,7 @@ from qnetsim.security.two_basis import two_basis_entropy
 from qnetsim.spec import NonNegative, PositiveInteger, Spec, described, shown, within
 
 Failure = Annotated[float, AfterValidator(within(1e-300, 0.999))]
+Abort = Annotated[float, AfterValidator(within(1e-300, 0.1))]
 Share = Annotated[float, AfterValidator(within(1e-9, 1))]
 Efficiency = Annotated[float, AfterValidator(within(1, 1e3))]
 Quantum = Annotated[float, AfterValidator(within(2, 2.828427))]
@@ -24,11 +25,15 @@ class FiniteBlock(Spec):
     """A block of rounds that is to make one key; no failure probability has a default.
 
     With the bound 'chsh' against general attacks, in a protocol where a share of all rounds are
-    tests and the others make key; with 'two-basis' against collective attacks.
+    tests and the others make key; with 'two-basis' against collective attacks, where rounds are
+    played until their shares of key and test rounds are reached.
     """
 
     eps_sound: Failure = described("soundness error: correctness and secrecy together")
-    eps_complete: Failure = described("chance that honest devices abort for losing too many tests")
+    eps_complete: Abort = described(
+        "chance that honest devices abort for losing too many tests; laxer ones could ask for more "
+        "than any quantum device wins"
+    )
     rounds: PositiveInteger | None = described(
         "of the block; those of the run where absent", default=None
     )
@@ -40,10 +45,12 @@ class FiniteBlock(Spec):
         "for the bound 'chsh': share of rounds that are tests", default=None
     )
     key_share: Share | None = described(
-        "for the bound 'two-basis': share of rounds that make key", default=None
+        "for the bound 'two-basis': key rounds that the block is played for, over rounds",
+        default=None,
     )
     test_share: Share | None = described(
-        "for the bound 'two-basis': share of rounds that play the CHSH game", default=None
+        "for the bound 'two-basis': rounds of the CHSH game that the block is played for, likewise",
+        default=None,
     )
     planned_chsh_s: Quantum | None = described(
         "S that the honest devices are planned with; the closed form where absent", default=None

@@ -34,6 +34,8 @@ def test_munichs_rounds_make_no_key_and_fifty_times_as_many_do():
     assert few.key_length.rounds == 400
     assert few.key_length.bits < few.key_length.key_length_bits == 0
     assert few.key_length.attacks == "collective"
+    stated = few.summary()["key_length"]["assumptions"]
+    assert any("rounds are played until" in text for text in stated)
     many = played(MUNICH, "run.duration_s=1000", "protocol.finite.rounds=175000")
     assert many.key_length.key_length_bits > 0
 
@@ -43,6 +45,13 @@ def test_a_block_without_a_plan_takes_the_closed_forms_and_the_rounds_of_the_run
     key = block.key_length("chsh", 10**6, 2.64, 0.018)
     planned = FiniteBlock(**SPOT_CHECKS, planned_chsh_s=2.64, planned_qber=0.018, rounds=10**6)
     assert planned.key_length("chsh", 5, 2.0, 0.5).bits == key.bits
+
+
+def test_blocks_of_hardly_a_test_and_the_laxest_completeness_have_a_length():
+    """A run's rounds are not known before it: none may end in a refusal."""
+    lax = SPOT_CHECKS | {"eps_complete": 0.1, "test_fraction": 0.5}
+    for rounds in (2, 3, 7, 20):
+        assert FiniteBlock(**lax).key_length("chsh", rounds, 2.8284, 0.0).key_length_bits == 0
 
 
 def test_a_protocol_without_a_finite_block_has_no_key_length():
@@ -59,6 +68,7 @@ def test_a_protocol_without_a_finite_block_has_no_key_length():
         (MUNICH, "protocol.finite.leak_bits=5", "needs f_ec or leak_bits, and not both"),
         (MUNICH, "protocol.finite.test_share=0.9", "must add up to 1 or less"),
         (OXFORD, "protocol.finite.eps_sound=0", "protocol.finite.eps_sound = 0"),
+        (OXFORD, "protocol.finite.eps_complete=0.5", "protocol.finite.eps_complete = 0.5"),
         (OXFORD, "protocol.finite.planned_chsh_s=2.9", "protocol.finite.planned_chsh_s = 2.9"),
         (OXFORD, "protocol.finite={eps_sound=1e-9}", "protocol.finite.eps_complete"),
         (
