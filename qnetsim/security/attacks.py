@@ -14,7 +14,8 @@ of less H(A|E) - prices.statistics, until none is found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from numpy.typing import ArrayLike
 
 from qnetsim.security.behaviour import Behaviour
 from qnetsim.security.information import FloatArray, contrast, within
+from qnetsim.security.npa.problem import RawKey
 
 CHSH: FloatArray = np.array([[0.0, 0, 0], [0, 1, 1], [0, 1, -1]])
 """<A0 B0> + <A0 B1> + <A1 B0> - <A1 B1> as ``statistics_attack`` takes it."""
@@ -39,30 +41,6 @@ _SMOOTHING = 0.4
 _FRESH_STARTS = 5
 _RESIDUAL = 1e-8
 _LP_TOLERANCES = 1e-10, 1e-9, 1e-8, 1e-7  # the loosest is the solver's own
-
-
-@dataclass(frozen=True)
-class KeyRound:
-    """How a key bit is made of Alice's outcome.
-
-    Attributes:
-        alice: her key settings, used equally often; which one becomes public.
-        noise: q, the chance that she flips the bit.
-        bob: Bob's setting in key rounds; it matters only where he drops outcomes.
-        kept_chances: for each party the chance that it keeps an outcome, in the order +1, -1.
-
-    Raises:
-        ValueError: noise lies outside [0, .4999] or a chance outside [0, 1].
-    """
-
-    alice: tuple[int, ...] = (0,)
-    noise: float = 0.0
-    bob: int = 0
-    kept_chances: tuple[tuple[float, float], tuple[float, float]] = ((1.0, 1.0), (1.0, 1.0))
-
-    def __post_init__(self) -> None:
-        within(self.noise, 0.0, _MOST_NOISE, "noise")
-        within(np.array(self.kept_chances), 0.0, 1.0, "chance to keep an outcome")
 
 
 class Strategy(NamedTuple):
@@ -86,13 +64,13 @@ class Attack:
     Attributes:
         weights: chance of each strategy.
         strategies: as many.
-        key: how the key bits are made.
+        keys: the raw keys, made equally often; which one becomes public.
         residual: largest deviation of a mean value from what was asked for.
     """
 
     weights: FloatArray
     strategies: tuple[Strategy, ...]
-    key: KeyRound
+    keys: tuple[RawKey, ...]
     residual: float
 
     def correlators(self) -> FloatArray:
@@ -110,35 +88,39 @@ class Attack:
 
     def entropy_bits(self) -> float:
         """Returns H(A|E) in bits per key round that is kept, an upper value on the least one."""
-        each = [_entropy(strategy, self.key).value for strategy in self.strategies]
-        rounds = self.behaviour()[list(self.key.alice), self.key.bob].mean(axis=0)
-        kept = (np.outer(*self.key.kept_chances) * rounds).sum()
-        return float(contrast(self.key.noise) ** 2 * (self.weights @ np.array(each)) / kept)
+        key = _key_round(self.keys)
+        each = [_entropy(strategy, key).value for strategy in self.strategies]
+        rounds = self.behaviour()[list(key.alice), key.bob].mean(axis=0)
+        kept = (np.outer(*key.kept_chances) * rounds).sum()
+        return float(contrast(key.noise) ** 2 * (self.weights @ np.array(each)) / kept)
 
 
-def behaviour_attack(behaviour: Behaviour, key: KeyRound, rng: np.random.Generator) -> Attack:
+def behaviour_attack(
+    behaviour: Behaviour, keys: Sequence[RawKey], rng: np.random.Generator
+) -> Attack:
     """Returns the strongest attack found that leaves all statistics as they are.
 
     Takes three to ten seconds of one core for 2 x 2 settings, up to a minute for 3 x 3.
 
     Args:
         behaviour: what the parties see, two or three settings a side.
-        key: how the key bits are made.
+        keys: how the key bits are made: each equally often, all flipped and kept alike.
         rng: where the search starts.
 
     Raises:
-        ValueError: a key setting does not exist, or no mixture found comes within 1e-8 of every
-            correlator, as for statistics that no quantum device makes.
+        ValueError: raw keys differ in more than Alice's setting, a key setting does not exist, or
+            no mixture found comes within 1e-8 of every correlator, as for statistics that no
+            quantum device makes.
     """
     table = np.block(
         [[np.ones((1, 1)), behaviour.bob], [behaviour.alice[:, None], behaviour.correlators]]
     )
     statistics = np.eye(table.size)[1:].reshape(-1, *table.shape)
-    return _mixture(statistics, table.ravel()[1:], key, rng)
+    return _mixture(statistics, table.ravel()[1:], tuple(keys), rng)
 
 
 def statistics_attack(
-    statistics: ArrayLike, values: ArrayLike, key: KeyRound, rng: np.random.Generator
+    statistics: ArrayLike, values: ArrayLike, keys: Sequence[RawKey], rng: np.random.Generator
 ) -> Attack:
     """Returns the strongest attack found that leaves some mean values as they are.
 
@@ -148,16 +130,36 @@ def statistics_attack(
         statistics: weight of each <A_x B_y> in each value, shape (n, 1 + settings, 1 + settings);
             index 0 stands for the identity, so that [:, 1 + x, 0] weighs <A_x>.
         values: the mean values, shape (n,).
-        key: how the key bits are made; every round must be kept.
+        keys: as for ``behaviour_attack``; every round must be kept.
         rng: where the search starts.
 
     Raises:
-        ValueError: rounds are dropped, a key setting does not exist, or no mixture found comes
-            within 1e-8 of the values.
+        ValueError: rounds are dropped, raw keys differ in more than Alice's setting, a key setting
+            does not exist, or no mixture found comes within 1e-8 of the values.
     """
-    if np.min(key.kept_chances) < 1:
-        raise ValueError(f"chances to keep {key.kept_chances} below 1 need the whole behaviour")
-    return _mixture(np.asarray(statistics, float), np.asarray(values, float), key, rng)
+    chances = _key_round(keys).kept_chances
+    if np.min(chances) < 1:
+        raise ValueError(f"chances to keep {chances} below 1 need the whole behaviour")
+    return _mixture(np.asarray(statistics, float), np.asarray(values, float), tuple(keys), rng)
+
+
+class _Round(NamedTuple):
+    """Key rounds that differ in Alice's setting alone."""
+
+    alice: tuple[int, ...]
+    noise: float
+    bob: int
+    kept_chances: tuple[tuple[float, float], tuple[float, float]]
+
+
+def _key_round(keys: Sequence[RawKey]) -> _Round:
+    alike = {replace(key, alice=0) for key in keys}
+    if len(alike) != 1:
+        raise ValueError("raw keys must be one or more, flipped and kept alike")
+    (key,) = alike
+    within(key.flip, 0.0, _MOST_NOISE, "noise")
+    settings = tuple(key.alice for key in keys)
+    return _Round(settings, key.flip, key.bob or 0, (key.kept_alice, key.kept_bob))
 
 
 # The linear programme
@@ -182,13 +184,14 @@ class _Column(NamedTuple):
 
 
 def _mixture(
-    statistics: FloatArray, values: FloatArray, key: KeyRound, rng: np.random.Generator
+    statistics: FloatArray, values: FloatArray, keys: tuple[RawKey, ...], rng: np.random.Generator
 ) -> Attack:
     """Generates columns until the mixture costs no more than the prices say that any must.
 
     Prices are smoothed (Wentges 1997): taken part of the way from the best so far to the latest.
     """
     n_alice, n_bob = statistics.shape[1:]
+    key = _key_round(keys)
     within(np.array(key.alice), 0, n_alice - 2, "Alice's key setting")
     within(key.bob, 0, n_bob - 2, "Bob's key setting")
     pool = [_column(point, statistics, key) for point in _local_points(n_alice, n_bob)]
@@ -214,10 +217,10 @@ def _mixture(
     if not residual <= _RESIDUAL:
         raise ValueError(f"no attack found: a mean value is missed by {residual:.2g}")
     strategies = tuple(_strategy(pool[k].point) for k in played)
-    return Attack(weights[played], strategies, key, residual)
+    return Attack(weights[played], strategies, keys, residual)
 
 
-def _column(point: _Point, statistics: FloatArray, key: KeyRound) -> _Column:
+def _column(point: _Point, statistics: FloatArray, key: _Round) -> _Column:
     strategy = _strategy(point)
     means = np.tensordot(statistics, _correlators(strategy), 2)
     return _Column(point, _entropy(strategy, key).value, means)
@@ -269,7 +272,7 @@ def _random_fixed(n: int, rng: np.random.Generator) -> FloatArray:
     return fixed
 
 
-def _descend(start: _Point, operator: FloatArray, key: KeyRound) -> _Point:
+def _descend(start: _Point, operator: FloatArray, key: _Round) -> _Point:
     from scipy.optimize import minimize
 
     found = minimize(
@@ -282,7 +285,7 @@ def _descend(start: _Point, operator: FloatArray, key: KeyRound) -> _Point:
     return start._replace(vector=found.x)
 
 
-def _priced_entropy(point: _Point, operator: FloatArray, key: KeyRound) -> tuple[float, FloatArray]:
+def _priced_entropy(point: _Point, operator: FloatArray, key: _Round) -> tuple[float, FloatArray]:
     """Returns H(A|E) - sum(operator * correlators) and its gradient."""
     strategy = _strategy(point)
     psi = strategy.amplitudes
@@ -347,7 +350,7 @@ def _correlation(strategy: Strategy, operator: FloatArray) -> _Slopes:
     return _Slopes(float((by_alice * alice).sum()), 2 * bell @ psi, by_alice, by_bob)
 
 
-def _entropy(strategy: Strategy, key: KeyRound) -> _Slopes:
+def _entropy(strategy: Strategy, key: _Round) -> _Slopes:
     """[sum_k S(G_k) - S(sum_k G_k)]/(1 - 2q)^2, H(A|E) of kept rounds times their share in [...].
 
     G_k is Eve's state, unnormalised, where the key bit is k and the round is kept. Strategies

@@ -12,9 +12,10 @@ from qnetsim.keys.postselection import key_round_entropy
 from qnetsim.physics.pair_bell_test import outcome_table
 from qnetsim.physics.spdc import PairState, Receiver, SpdcSource, linear, pulse_clicks
 from qnetsim.security.asymmetric import asymmetric_entropy
-from qnetsim.security.attacks import CHSH, KeyRound, behaviour_attack, statistics_attack
+from qnetsim.security.attacks import CHSH, behaviour_attack, statistics_attack
 from qnetsim.security.behaviour import Behaviour
 from qnetsim.security.biased import biased_entropy
+from qnetsim.security.npa.problem import RawKey
 
 LEFT_OUT = 1e-6
 """How far (bits) the search may end above the least entropy; it stops at gains below 1e-7."""
@@ -83,7 +84,7 @@ def key_errors(tilt, alice, bob, efficiency):
 
 def recomputed(attack):
     """P[x, y, a, b] and H(A|E) of a kept key round, from the state of (bit, Eve, her memory)."""
-    key, behaviour, joint = attack.key, 0, []
+    behaviour, joint = 0, []
     for weight, (psi, alice, bob) in zip(attack.weights, attack.strategies, strict=True):
         state = np.einsum("pe,qf->pqef", psi, psi.conj())
         projectors = [[(np.eye(2) + s * o) / 2 for s in SIGNS] for o in (*alice[1:], *bob[1:])]
@@ -98,14 +99,14 @@ def recomputed(attack):
                 for effects in mine
             ]
         )
-        for x in key.alice:
+        for key in attack.keys:
             block = np.zeros((2, 4, 4))
             for k, a in np.ndindex(2, 2):
-                flip = key.noise if k != a else 1 - key.noise
+                flip = key.flip if k != a else 1 - key.flip
                 for b in range(2):
-                    kept = key.kept_chances[0][a] * key.kept_chances[1][b]
-                    block[k] += flip * kept * eve(mine[x][a], theirs[key.bob][b])
-            joint.append(weight / len(key.alice) * block)
+                    kept = key.kept_alice[a] * key.kept_bob[b]
+                    block[k] += flip * kept * eve(mine[key.alice][a], theirs[key.bob or 0][b])
+            joint.append(weight / len(attack.keys) * block)
     joint = np.array(joint) / np.trace(np.sum(joint, axis=(0, 1)))
     whole = sum(bits(np.linalg.eigvalsh(block)) for memory in joint for block in memory)
     return behaviour, whole - sum(bits(np.linalg.eigvalsh(memory.sum(0))) for memory in joint)
@@ -125,19 +126,19 @@ def assert_genuine(attack):
 
 @pytest.mark.parametrize(("s", "q"), [(2.02, 0.0), (2.3, 0.1), (2.578, 0.0), (2.8, 0.3)])
 def test_chsh_attack_reaches_the_tight_bound(s, q):
-    attack = statistics_attack([CHSH], [s], KeyRound(noise=q), rng())
+    attack = statistics_attack([CHSH], [s], [RawKey(0, q)], rng())
     assert attack.entropy_bits() == pytest.approx(chsh_entropy(s, q), abs=LEFT_OUT)
     assert np.tensordot(CHSH, attack.correlators(), 2) == pytest.approx(s, abs=1e-8)
     assert_genuine(attack)
 
 
 def test_without_violation_eve_knows_everything_but_the_noise():
-    attack = statistics_attack([CHSH], [1.9], KeyRound(noise=0.1), rng())
+    attack = statistics_attack([CHSH], [1.9], [RawKey(0, 0.1)], rng())
     assert attack.entropy_bits() == pytest.approx(h(0.1), abs=1e-12)
 
 
 def test_two_bases_at_munich_are_capped_by_a_mixture_with_a_local_strategy():
-    attack = statistics_attack([CHSH], [MUNICH_S], KeyRound(alice=(0, 1)), rng())
+    attack = statistics_attack([CHSH], [MUNICH_S], [RawKey(0, 0.0), RawKey(1, 0.0)], rng())
     leaked = np.mean([h(q) for q in MUNICH_ERRORS])
     assert 0.25 * (attack.entropy_bits() - leaked) == pytest.approx(0.0734, abs=5e-5)
     assert min(np.tensordot(CHSH, s, 2) for s in each_table(attack)) == pytest.approx(2, abs=1e-6)
@@ -158,7 +159,7 @@ UNFOLD = np.einsum("abp,cdq->abcdpq", np.eye(4).reshape(2, 2, 4), np.eye(4).resh
 def test_asymmetric_attack_reaches_the_tight_bound(weight, s, q):
     """Woodhead, Acin and Pironio 2021: the entropy is f_q(s^2/4 - weight^2) for weight >= 1."""
     statistic = CHSH * np.array([0, weight, 1])[:, None]
-    attack = statistics_attack([statistic], [s], KeyRound(noise=q), rng())
+    attack = statistics_attack([statistic], [s], [RawKey(0, q)], rng())
     expected = chsh_entropy(2 * np.sqrt(1 + s**2 / 4 - weight**2), q)
     assert attack.entropy_bits() == pytest.approx(expected, abs=LEFT_OUT)
     assert_genuine(attack)
@@ -170,7 +171,7 @@ def test_attack_on_s_and_bias_reaches_the_published_bound(s, bias):
 
     Mixing with a local strategy of bias 1 pays at the second point: least along rays from there.
     """
-    attack = statistics_attack([CHSH, BIAS], [s, bias], KeyRound(), rng())
+    attack = statistics_attack([CHSH, BIAS], [s, bias], [RawKey(0, 0.0)], rng())
     share = np.linspace(0.7, 1, 3001)
     z, x2 = 1 + (bias - 1) / share, (1 + (s / 2 - 1) / share) ** 2 - 1
     along = [
@@ -190,7 +191,7 @@ def test_attack_on_s_and_bias_reaches_the_published_bound(s, bias):
     ],
 )
 def test_bounds_with_noise_are_reached_by_attacks(statistics, values, q, bound):
-    attack = statistics_attack(statistics, values, KeyRound(noise=q), rng())
+    attack = statistics_attack(statistics, values, [RawKey(0, q)], rng())
     excess = attack.entropy_bits() - bound(*values, q)
     assert -1e-9 < excess < LEFT_OUT
 
@@ -199,7 +200,7 @@ def test_bounds_with_noise_are_reached_by_attacks(statistics, values, q, bound):
 
 
 def test_ideal_correlations_leave_eve_nothing():
-    attack = behaviour_attack(IDEAL, KeyRound(), rng())
+    attack = behaviour_attack(IDEAL, [RawKey(0, 0.0)], rng())
     assert attack.entropy_bits() == pytest.approx(1, abs=1e-6)
     assert_genuine(attack)
 
@@ -207,7 +208,7 @@ def test_ideal_correlations_leave_eve_nothing():
 def test_full_statistics_at_the_published_efficiency_are_capped_at_a_rate_of_two_ninths():
     """Of states and angles of this kind, these leave the most; SDP bounds reach .174 to .188."""
     behaviour = lossy_behaviour(TILT, ALICE, BOB, EFFICIENCY)
-    attack = behaviour_attack(behaviour, KeyRound(), rng())
+    attack = behaviour_attack(behaviour, [RawKey(0, 0.0)], rng())
     rate = attack.entropy_bits() - key_errors(TILT, ALICE[0], BOB_KEY, EFFICIENCY)
     assert rate == pytest.approx(0.2186, abs=1e-4)
     assert attack.entropy_bits() > chsh_entropy(behaviour.chsh) + 0.1
@@ -221,7 +222,7 @@ def test_attack_lies_between_the_chsh_bound_and_what_made_the_statistics(seed):
     tilt, efficiency = draw.uniform(0.6, np.pi / 4), draw.uniform(0.95, 1)
     angles = np.array([0, np.pi / 2, np.pi / 4, -np.pi / 4]) + draw.normal(0, 0.05, 4)
     p = lossy_behaviour(tilt, angles[:2], angles[2:], efficiency)
-    entropy = behaviour_attack(p, KeyRound(), rng()).entropy_bits()
+    entropy = behaviour_attack(p, [RawKey(0, 0.0)], rng()).entropy_bits()
     honest = efficiency * h(np.cos(angles[0]) * np.cos(2 * tilt) / 2 + 0.5)
     assert p.chsh > 2.2  # so that the closed form is not trivial
     assert chsh_entropy(p.chsh) - 1e-9 < entropy < honest + 1e-6
@@ -238,8 +239,8 @@ def ustc_attack(keep_no_click, noise, loss_db=0.0):
     x, y = (linear(np.radians(angles)) for angles in USTC_DEG)
     clicks = pulse_clicks(SpdcSource(USTC, USTC_PAIRS, np.inf), (x[:, None], y), receivers)
     table = outcome_table(clicks, ((0.0, 1.0), (0.0, 1.0)))
-    key = KeyRound(noise=noise, bob=2, kept_chances=((1, keep_no_click), (1, keep_no_click)))
-    return table, behaviour_attack(Behaviour(table), key, rng())
+    key = RawKey(0, noise, (1.0, keep_no_click), 2, (1.0, keep_no_click))
+    return table, behaviour_attack(Behaviour(table), [key], rng())
 
 
 def test_post_selected_photon_pairs_leave_little_more_entropy_than_is_printed():
@@ -254,7 +255,8 @@ def test_post_selected_photon_pairs_leave_little_more_entropy_than_is_printed():
 def test_no_bound_for_this_source_reaches_the_printed_rate_at_220_m():
     """An attack on the same source, losses added, leaves .64 bit a second; 2.6 are printed."""
     table, attack = ustc_attack(0.99, 0.49, loss_db=0.2 * 0.1)
-    errors = key_round_entropy(table[0, 2], attack.key.kept_chances, attack.key.noise)
+    (key,) = attack.keys
+    errors = key_round_entropy(table[0, 2], (key.kept_alice, key.kept_bob), key.flip)
     rate = 2e6 * errors.kept * (attack.entropy_bits() - errors.entropy_bits)
     assert rate == pytest.approx(0.637, abs=2e-3)
     assert rate < 2.6 / 4
@@ -270,34 +272,36 @@ def test_statistics_just_outside_the_quantum_set_have_no_attack():
     p = 1.02 * tilted.table - 0.02 / 4
     assert p.min() > 0
     with pytest.raises(ValueError, match="missed by"):
-        behaviour_attack(Behaviour(p), KeyRound(), rng())
+        behaviour_attack(Behaviour(p), [RawKey(0, 0.0)], rng())
 
 
 def test_a_chsh_value_beyond_the_quantum_limit_has_no_attack():
     with pytest.raises(ValueError, match=r"missed by 0\.07"):
-        statistics_attack([CHSH], [2.9], KeyRound(), rng())
+        statistics_attack([CHSH], [2.9], [RawKey(0, 0.0)], rng())
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"noise": 0.5}, {"noise": -0.1}, {"kept_chances": ((1.0, 1.1), (1.0, 1.0))}]
+    ("keys", "words"),
+    [
+        ([RawKey(0, 0.49999)], "noise .* must lie within"),
+        ([], "flipped and kept alike"),
+        ([RawKey(0, 0.0), RawKey(1, 0.1)], "flipped and kept alike"),
+        ([RawKey(0, 0.0), RawKey(2, 0.0)], r"Alice's key setting \(.*\) must lie within \[0, 1\]"),
+        ([RawKey(0, 0.0, bob=2)], r"Bob's key setting \(.*\) must lie within \[0, 1\]"),
+        ([RawKey(-1, 0.0)], r"Alice's key setting \(.*\) must lie within \[0, 1\]"),
+    ],
 )
-def test_impossible_key_rounds_are_refused(wrong):
-    with pytest.raises(ValueError, match="must lie within"):
-        KeyRound(**wrong)
-
-
-@pytest.mark.parametrize("key", [KeyRound(alice=(0, 2)), KeyRound(bob=2), KeyRound(alice=(-1,))])
-def test_key_settings_that_do_not_exist_are_refused(key):
-    with pytest.raises(ValueError, match=r"'s key setting \(.*\) must lie within \[0, 1\]"):
-        statistics_attack([CHSH], [2.5], key, rng())
+def test_raw_keys_that_do_not_exist_or_differ_are_refused(keys, words):
+    with pytest.raises(ValueError, match=words):
+        statistics_attack([CHSH], [2.5], keys, rng())
 
 
 def test_post_selection_takes_the_whole_behaviour():
-    key = KeyRound(kept_chances=((1.0, 0.9), (1.0, 1.0)))
+    key = RawKey(0, 0.0, (1.0, 0.9))
     with pytest.raises(ValueError, match="whole behaviour"):
-        statistics_attack([CHSH], [2.5], key, rng())
+        statistics_attack([CHSH], [2.5], [key], rng())
 
 
 def test_same_start_finds_the_same_attack():
-    first, second = (statistics_attack([CHSH], [2.6], KeyRound(), rng()) for _ in range(2))
+    first, second = (statistics_attack([CHSH], [2.6], [RawKey(0, 0.0)], rng()) for _ in range(2))
     assert np.array_equal(first.behaviour(), second.behaviour())
