@@ -66,8 +66,9 @@ class Certificate:
     """A proof that p_V H(A|E) >= constant + slope . values, in bits, for all quantum devices.
 
     It holds for whatever values of the constraints: the bound is tight near the statistics that it
-    was made for. Being affine, it is a min-tradeoff function for entropy accumulation, but for
-    post-selected keys: which of their rounds are kept depends on outcomes.
+    was made for. Being affine, it makes a min-tradeoff function for entropy accumulation
+    (``finite.accumulation.affine_tradeoff``), but for post-selected keys: which of their rounds
+    are kept depends on outcomes.
 
     Attributes:
         problem: what it is about.
