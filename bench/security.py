@@ -60,6 +60,11 @@ def closed_forms() -> Report:
         "chsh_entropy_own_flips": lambda: chsh_entropy(s, flips),
         "two_basis_entropy_own_flips": lambda: two_basis_entropy(s, flips),
         "asymmetric_entropy_own_alphas": lambda: asymmetric_entropy(2 * alphas, alphas, FLIP),
+        "asymmetric_entropy_own_alphas_and_flips": lambda: asymmetric_entropy(
+            2 * alphas, alphas, flips
+        ),
+        "biased_entropy_own_flips": lambda: biased_entropy(s, bias, flips),
+        "biased_gradient_own_flips": lambda: biased_gradient(s, bias, flips),
     }
     return {
         "wall_s": Figures({k: partial(seconds, w) for k, w in work.items()}).spread(),

@@ -19,10 +19,13 @@ from qnetsim.security.information import (
     rounded_up,
     within,
 )
-from qnetsim.security.search import bisected, maximised
+from qnetsim.security.search import bisected, maximised, splined
 
 _HALVINGS = 26
-"""The chord of the hull is stationary: an error of 1e-8 in y costs less than 1e-15 in it."""
+"""The chord of the hull is stationary: an error of 1e-8 in w costs less than 1e-15 in it."""
+_NODES = (257, 65)
+"""Of the table of touching points for longer arrays, over alpha and q."""
+_TINY = np.finfo(float).tiny
 
 
 def asymmetric_entropy(s: ArrayLike, alpha: ArrayLike, flip: ArrayLike = 0.0) -> FloatArray:
@@ -109,16 +112,36 @@ def _asymmetric_value(s: ArrayLike, alpha: ArrayLike) -> tuple[FloatArray, Float
 def _tangent(alpha: FloatArray, flip: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Up to where in s the bound is the tangent from (2, h(q)), and its slope over (1 - 2q)^2."""
     local = conjugate_deficit(0.0, flip)
-    square = np.minimum(alpha, 1.0) ** 2
+    alpha = np.minimum(alpha, 1.0)
+    square, root = np.broadcast_arrays(alpha**2, np.cbrt(2 * np.asarray(flip, dtype=np.float64)))
+    if square.size > np.prod(_NODES):
+        angle = np.broadcast_to(np.arccos(alpha), square.shape)
+        nodes = np.linspace(0, np.pi / 2, _NODES[0]), np.linspace(0, 1, _NODES[1])
+        w = splined(lambda a, x: _touching(np.cos(a) ** 2, x**3 / 2), nodes, (angle, root))
+    else:
+        w = _touching(square, flip)
+    y = _from_inverse_log(w)
+    touch = 2 * np.sqrt(y + square)
+    slope = (local - conjugate_deficit(y, flip)) / np.maximum(touch - 2, _TINY)
+    return np.where(alpha < 1, touch, 0.0), slope
 
-    def beyond(y: FloatArray) -> FloatArray:
+
+def _touching(square: FloatArray, flip: ArrayLike) -> FloatArray:
+    """Returns w of y = s^2/4 - alpha^2 where the tangent touches, at alpha^2."""
+    local = conjugate_deficit(0.0, flip)
+
+    def beyond(w: FloatArray) -> FloatArray:
+        y = _from_inverse_log(w)
         s = 2 * np.sqrt(y + square)
         rise = local - conjugate_deficit(y, flip)
         excess: FloatArray = conjugate_slope(y, flip) * s / 2 * (s - 2) - rise
         return excess
 
-    ones = np.ones(np.broadcast_shapes(square.shape, local.shape))
-    y = bisected(beyond, ones - square, ones, _HALVINGS)
-    touch = 2 * np.sqrt(y + square)
-    slope = (local - conjugate_deficit(y, flip)) / np.maximum(touch - 2, np.finfo(float).tiny)
-    return np.where(alpha < 1, touch, 0.0), slope
+    nearest = 1 / (1 - np.log(np.maximum(square, _TINY)))
+    return bisected(beyond, nearest, np.zeros_like(nearest), _HALVINGS)
+
+
+def _from_inverse_log(w: FloatArray) -> FloatArray:
+    """Returns y of w = 1/(1 - ln(1 - y)), for 1 - y falls exponentially as alpha nears 0."""
+    y: FloatArray = -np.expm1(1 - 1 / np.clip(w, 1e-3, 1.0))
+    return y

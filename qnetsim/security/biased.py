@@ -36,14 +36,22 @@ from qnetsim.security.information import (
     rounded_up,
     within,
 )
-from qnetsim.security.search import bisected
+from qnetsim.security.search import bisected, splined
 
 _HALVINGS = 44
 """The chord along a ray is stationary: an error in u costs its square in it."""
 _NODES = 4097
 """Of the table of touching points for longer arrays: the error in u stays below 1e-6."""
+_GRID = (193, 97)
+"""Of the table over k and q, for longer arrays with a flip probability each."""
+_FLIPS = 257
+"""Of the table of limits of k; up to as many distinct flips each have their own search."""
+_LIMITED_FROM = 0.0581
+"""Flip probability from which k has a limit below 2 (it sets in between .058 and here)."""
 NEVER_STEEPER = 0.96
 """No flip probability has its limit of k below; beyond it the bound is checked, not proved."""
+_APART = 1 + 1e-9
+"""More than the searches' error: from here on a touching point is not the point itself."""
 _TINY = np.finfo(float).tiny
 
 
@@ -91,9 +99,14 @@ def biased_gradient(
     by_s, by_z = _gradient(2 + u * _ray(kept, z), 1 - u, q)
     beyond = kept < s
     if beyond.any():
-        plain = beyond & (_plain_gain(s, q) > _tangent_gain(s, z, q))
-        by_s = np.where(plain, conjugate_slope(s**2 / 4 - 1, q) * s / 2, by_s)
-        by_z = np.where(plain, 0.0, by_z)
+        here, size, q_here = s[beyond], z[beyond], np.broadcast_to(q, s.shape)[beyond]
+        gain, slope = _at_limit(kept[beyond], size, u[beyond], q_here)
+        plain = _plain_gain(here, q_here) > gain + (here - kept[beyond]) * slope
+        of_s = conjugate_slope(here**2 / 4 - 1, q_here) * here / 2
+        fixed = ((kept[beyond] - 2) * slope - gain) / np.maximum(1 - size, _TINY)
+        of_z = np.where(u[beyond] > (1 - size) * _APART, fixed, by_z[beyond])
+        by_s[beyond] = np.where(plain, of_s, slope)
+        by_z[beyond] = np.where(plain, 0.0, of_z)
     c2 = np.where(s > 2, contrast(q) ** 2, 0.0)
     return c2 * by_s, c2 * np.sign(bias) * by_z
 
@@ -117,30 +130,58 @@ def _point(
 def _tangent_gain(s: FloatArray, z: FloatArray, q: FloatArray) -> FloatArray:
     """(H - h(q))/(1 - 2q)^2: along the ray, and beyond the steepest as the tangent goes on."""
     kept, u = _touch(s, z, q)
-    touched = 2 + u * _ray(kept, z)
-    gain = np.asarray((1 - z) / u * _gain(touched, 1 - u, q))
+    gain = np.asarray((1 - z) / u * _gain(2 + u * _ray(kept, z), 1 - u, q))
     beyond = kept < s
     if beyond.any():
-        q = np.broadcast_to(q, s.shape)[beyond]
-        by_s, _ = _gradient(touched[beyond], 1 - u[beyond], q)
-        tangent = gain[beyond] + (s - kept)[beyond] * by_s
-        gain[beyond] = np.maximum(tangent, _plain_gain(s[beyond], q))
+        s, z, q = s[beyond], z[beyond], np.broadcast_to(q, s.shape)[beyond]
+        start, slope = _at_limit(kept[beyond], z, u[beyond], q)
+        gain[beyond] = np.maximum(start + (s - kept[beyond]) * slope, _plain_gain(s, q))
     return gain
+
+
+def _at_limit(
+    s: FloatArray, z: FloatArray, u: FloatArray, q: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Gain and its slope in S on the steepest ray: before it touches, that to the limit at 2."""
+    k, touched = _ray(s, z), 2 + u * _ray(s, z)
+    steepness = _gain(touched, 1 - u, q) / u
+    slope = np.where(
+        u > (1 - z) * _APART,
+        (_gain_at_end(q) - steepness) / (2 - k),
+        _gradient(touched, 1 - u, q)[0],
+    )
+    return (1 - z) * steepness, slope
 
 
 def _touch(s: FloatArray, z: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
     """S within the steepest ray, and u = 1 - |z| where the bound touches the qubit's."""
     k = _ray(s, z)
-    steep = k > NEVER_STEEPER
-    kept = np.where(steep & (k > _steepest(q)), 2 + _steepest(q) * (1 - z), s) if steep.any() else s
+    kept = s
+    if (k > NEVER_STEEPER).any():
+        limit = _steepest(q)
+        kept = np.where(k > limit, 2 + limit * (1 - z), s)
     k = _ray(kept, z)
     if k.size > _NODES and q.size == 1:
         nodes = k.max() * np.linspace(0, 1, _NODES)[1:] ** 2
         share = _touching(nodes, np.zeros_like(nodes), q) / _farthest(nodes)
         u = np.maximum(np.interp(k, nodes, share) * _farthest(k), 1 - z)
+    elif k.size > np.prod(_GRID):
+        u = np.clip(_tabulated(k, q) * _farthest(k), 1 - z, np.maximum(_farthest(k), 1 - z))
     else:
         u = _touching(k, 1 - z, q)
     return kept, np.maximum(u, _TINY)
+
+
+def _tabulated(k: FloatArray, q: FloatArray) -> FloatArray:
+    """Returns u of ``_touching`` over the farthest, the nodes dense at both ends of k."""
+
+    def share(t: FloatArray, x: FloatArray) -> FloatArray:
+        k = np.clip(2 - 2 * (1 - t**2) ** 2, 1e-9, 2 - 1e-6)
+        return _touching(k, np.zeros_like(k), x**3 / 2) / _farthest(k)
+
+    nodes = np.linspace(0, 1, _GRID[0]), np.linspace(0, 1, _GRID[1])
+    t = np.sqrt(1 - np.sqrt(1 - k / 2))
+    return splined(share, nodes, (t, np.broadcast_to(np.cbrt(2 * q), k.shape)))
 
 
 def _touching(k: FloatArray, nearest: FloatArray, q: FloatArray) -> FloatArray:
@@ -161,24 +202,48 @@ def _farthest(k: FloatArray) -> FloatArray:
 
 def _steepest(q: FloatArray) -> FloatArray:
     """Returns k up to which rays give the hull: their tangent in k there ends in the limit at 2."""
+    if q.size > _FLIPS and np.unique(q).size > _FLIPS:
+        return _steepest_tabulated(q)
     flips, index = np.unique(q, return_inverse=True)
-    limits: FloatArray = np.array([_steepest_at(flip) for flip in flips])[index].reshape(q.shape)
+    return _steepest_at(tuple(flips.tolist()))[index].reshape(q.shape)
+
+
+def _steepest_tabulated(flips: FloatArray) -> FloatArray:
+    """Returns the limits by a spline: they set in as a square root does, at _LIMITED_FROM."""
+    from scipy.interpolate import CubicSpline
+
+    most = contrast(_LIMITED_FROM)
+    nodes = np.linspace(0, 1, _FLIPS)
+    q = (1 - most * np.sqrt(1 - (1 - nodes) ** 2)) / 2
+    q[[0, -1]] = 0.5, _LIMITED_FROM
+    spline = CubicSpline(nodes, _steepest_at(tuple(q.tolist())))
+    limits: FloatArray = spline(1 - np.sqrt(np.maximum(1 - (contrast(flips) / most) ** 2, 0)))
+    limits[flips < _LIMITED_FROM] = 2.0
+    near = (flips > 0.058) & (flips < _LIMITED_FROM)
+    limits[near] = _steepest_at(tuple(flips[near].tolist()))
     return limits
 
 
 @lru_cache
-def _steepest_at(flip: float) -> float:
-    q, c = np.array(flip), min(float(contrast(flip)), 1 - 2.0**-53)
-    at_end = np.arctanh(c) / (c * np.log(2))
+def _steepest_at(flips: tuple[float, ...]) -> FloatArray:
+    q = np.array(flips)
+    at_end = _gain_at_end(q)
 
-    def beyond(k: FloatArray) -> FloatArray:
+    def excess(k: FloatArray) -> FloatArray:
         u = _touching(k, np.zeros_like(k), q)
         s, z = 2 + k * u, 1 - u
-        excess: FloatArray = _gain(s, z, q) / u + (2 - k) * _gradient(s, z, q)[0] - at_end
-        return excess
+        above: FloatArray = _gain(s, z, q) / u + (2 - k) * _gradient(s, z, q)[0] - at_end
+        return above
 
-    # The continuation has the ray's tangent: an error of 1e-6 in k costs 1e-12 in the bound.
-    return float(bisected(beyond, np.array(NEVER_STEEPER), np.array(2.0), steps=20))
+    # The continuation is stationary in the limit: an error of 1e-6 in k costs 1e-12 in the bound.
+    k = bisected(excess, np.full_like(q, NEVER_STEEPER), np.full_like(q, 2.0), steps=20)
+    return np.where(k < 1.99, k, 2.0)
+
+
+def _gain_at_end(q: FloatArray) -> FloatArray:
+    """The limit of gain/u as u nears 0 at k = 2."""
+    c = np.minimum(contrast(q), 1 - 2.0**-53)
+    return np.asarray(np.arctanh(c) / (c * np.log(2)))
 
 
 def _gain(s: FloatArray, z: FloatArray, q: FloatArray) -> FloatArray:

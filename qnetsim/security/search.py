@@ -1,4 +1,4 @@
-"""Roots and maxima of many one-dimensional functions at once."""
+"""Roots and maxima of many functions of one argument at once, and tables of such results."""
 
 from __future__ import annotations
 
@@ -54,3 +54,22 @@ def maximised(
             np.where(rises, at_fresh, at_left),
         )
     return (low + high) / 2
+
+
+def splined(
+    function: Callable[[FloatArray, FloatArray], FloatArray],
+    nodes: tuple[FloatArray, FloatArray],
+    points: tuple[FloatArray, FloatArray],
+) -> FloatArray:
+    """Returns a smooth function of two arguments at many points, by cubic splines through a table.
+
+    Args:
+        function: maps two arrays of one shape to an array of that shape, element by element.
+        nodes: where each argument is tabulated, rising, from the least point to the greatest.
+        points: the arguments, of one shape.
+    """
+    from scipy.interpolate import RectBivariateSpline
+
+    table = function(*np.meshgrid(*nodes, indexing="ij"))
+    splines: FloatArray = RectBivariateSpline(*nodes, table).ev(*points)
+    return splines

@@ -338,6 +338,34 @@ def test_a_table_for_long_arrays_changes_nothing():
         assert biased_entropy(s, bias, flip)[:2000] == pytest.approx(short, abs=ROUNDING_BITS)
 
 
+def test_tables_for_long_arrays_of_flips_and_weights_change_nothing():
+    rng = np.random.default_rng(419)
+    n, few = 20_000, 800
+    s, flip, alpha = rng.uniform(2, TSIRELSON, n), rng.uniform(0, 0.5, n), rng.uniform(0.1, 1.2, n)
+    flip[: few // 2] /= 100
+    most, local = 2 * np.sqrt(1 + alpha**2), 2 * np.maximum(alpha, 1)
+    tilted = local + rng.uniform(0, 1, n) * (most - local)
+    for bound, points in (
+        (two_basis_entropy, (s, flip)),
+        (asymmetric_entropy, (tilted, alpha, flip)),
+        (biased_entropy, (2 + (s - 2) / 2, rng.uniform(-0.5, 0.5, n), flip)),
+    ):
+        short = bound(*(values[:few] for values in points))
+        assert np.abs(bound(*points)[:few] - short).max() < ROUNDING_BITS / 2
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.35, 0.5, 0.8])
+def test_asymmetric_tangent_is_the_least_chord_at_small_weights_too(alpha):
+    """Where the curve ends within 1e-8 of one bit an error of 1e-8 in y would show."""
+    rest = np.geomspace(1e-16, alpha**2, 20_001)[1:-1]
+    s = 2 * np.sqrt(1 - rest + alpha**2)
+    chord = np.min((1 - binary_entropy((1 - np.sqrt(1 - rest)) / 2)) / (s - 2))
+    inside = 2 + np.linspace(0.01, 0.5, 20) * (2 * np.sqrt(1 + alpha**2) - 2)
+    excess = asymmetric_entropy(inside, alpha) - chord * (inside - 2)
+    assert excess.max() <= 0
+    assert excess.min() > -1e-6
+
+
 def test_no_violation_leaves_the_entropy_of_the_noise():
     for flip in FLIPS:
         local = binary_entropy(flip)
