@@ -10,9 +10,11 @@ them one with a fixed outcome, at (|z|, S) = (1, 2), which leaves h(q). The boun
 along the rays from there: on a ray of slope k = (S - 2)/(1 - |z|) it is straight up to the touching
 point and the qubit's from there on.
 
-With much noise this is not yet convex, which the publication does not say: for q above about .06
-and k above a limit (.967 as q nears 1/2) rays lie up to 1.3 % of H - h(q) above a mixture of other
-strategies. Beyond the limit the bound is therefore continued in S by its own tangent.
+With much noise this is not yet convex, which the publication does not say: for q above .058 and k
+above a limit (.967 as q nears 1/2) rays lie up to 1.3 % of H - h(q) above a mixture of other
+strategies. Beyond the limit the bound is therefore continued in S by its own tangent. That is
+checked on grids and not proved; nor are rays of k above ``NEVER_STEEPER`` proved for any noise: at
+q = .05 to .058 those near k = 2 may lie 1e-5 too high.
 """
 
 from __future__ import annotations
