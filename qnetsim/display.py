@@ -101,6 +101,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
         _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
         _state(summary.get("heralded_state", {})),
         _activities(summary["duty_cycle"]["nodes"]),
+        _worth(summary),
         key_length_section(summary.get("key_length")),
     ]
 
@@ -162,6 +163,19 @@ def _correlators(
     return Section(title, headings, rows)
 
 
+def _worth(summary: Mapping[str, Any]) -> Section:
+    rows = []
+    if summary.get("attacks"):
+        rows = [("bound", summary["bound"]), ("attacks", summary["attacks"])]
+        rows += assumed("assumes", summary["assumptions"])
+    return Section("what the secret bits a round are worth", ("", "why"), rows)
+
+
+def assumed(word: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns rows of assumptions, a word before the first."""
+    return [("" if number else word, text) for number, text in enumerate(texts)]
+
+
 def key_length_section(key: Mapping[str, Any] | None) -> Section:
     """Returns the table of a finite block's key, empty without one.
 
@@ -174,6 +188,8 @@ def key_length_section(key: Mapping[str, Any] | None) -> Section:
         rows = [(t["name"], f"{round(t['bits']):,}", t["pays_for"]) for t in key["terms"]]
         total = sum(term["bits"] for term in key["terms"])
         rows.append(("sum", f"{round(total):,}", "the key, if above 0; no key at all if not"))
+        rows.append(("failure", "", f"eps_sound = {key['epsilons']['eps_sound']:.3g}"))
+        rows += [(word, "", text) for word, text in assumed("assumes", key["assumptions"])]
         title += f" of {key['rounds']:,} rounds, {key['attacks']} attacks"
     return Section(title, ("term", "bits", "why"), rows)
 

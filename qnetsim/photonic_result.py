@@ -17,6 +17,7 @@ from qnetsim.protocols.pulse_law import BELL_STATES, PulseLaw
 from qnetsim.protocols.pulsed import PulsedDIQKD
 from qnetsim.result import figure, key_rate
 from qnetsim.security.behaviour import moments_of
+from qnetsim.security.keyrate import worth_of
 from qnetsim.security.npa.certificate import Certificate
 
 _SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
@@ -242,8 +243,14 @@ class PhotonicResult(display.Shown):
             "expected_key_rate_bits_per_s": (
                 None if expected_rate is None else expected_rate * expected_hz
             ),
+            **self._worth(),
         }
         return figures
+
+    def _worth(self) -> dict[str, Any]:
+        if self.protocol.bound == "none":
+            return {"attacks": None, "assumptions": None}
+        return worth_of(self.protocol.bound, post_selected=self.protocol.keep_no_click < 1)
 
     def _title(self) -> str:
         partial = ", PARTIAL: ended early" if self.partial else ""

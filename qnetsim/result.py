@@ -19,6 +19,7 @@ from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
 from qnetsim.protocols.heralding import HeraldLog
 from qnetsim.security.finite.terms import KeyLength
+from qnetsim.security.keyrate import worth_of
 from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
 from qnetsim.units import PS_PER_S
 
@@ -267,6 +268,7 @@ class Result(display.Shown):
                 None if expected_rate is None or herald_rate is None
                 else expected_rate * herald_rate
             ),
+            **worth_of(self.protocol.bound, post_selected=False),
             "key_length_bits": self.key_length and self.key_length.key_length_bits,
             "key_length": self.key_length and self.key_length.summary(),
         }  # fmt: skip

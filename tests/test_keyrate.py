@@ -643,3 +643,25 @@ def test_a_biased_rate_off_the_proved_rays_says_so(command):
     proved = json.loads(command(*asked, "--s", "2.3", "--bias", "0.3").out)
     checked = json.loads(command(*asked, "--s", "2.39", "--bias", "0.6").out)
     assert (proved["certified"], checked["certified"]) == (True, False)
+
+
+def test_all_noise_leaves_no_key(command):
+    done = command("keyrate", "--bound", "chsh", "--s", 2.5, "--q", 0.01, "--flip", 0.5, "--json")
+    assert json.loads(done.out)["rate_bits_per_round"] == 0
+
+
+def test_a_finite_block_has_its_own_share_of_key_rounds(command):
+    block = "n=1e8,eps_sound=1e-6,eps_complete=1e-2,f_ec=1,key_share=0.5,test_share=0.5"
+    asked = ("keyrate", "--bound", "two-basis", "--s", 2.578, "--q", "0.0781,0.0777")
+    found = json.loads(command(*asked, "--finite", block, "--json").out)
+    assert found["sifting"] == 0.5
+    assert found["key_length_bits"] < 1e8 * found["rate_bits_per_round"]
+    refused = command(*asked, "--finite", block, "--sifting", 0.25)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--sifting = 0.25: is of the asymptotic rate alone" in refused.err
+
+
+def test_fewer_bits_than_the_shannon_limit_correct_no_key(command):
+    block = "n=1e6,eps_sound=1e-6,eps_complete=1e-2,test_fraction=0.05,leak_bits=0"
+    asked = ("keyrate", "--bound", "chsh", "--s", 2.64, "--q", 0.018, "--finite", block)
+    assert "leak_bits (0.0) must lie within" in command(*asked).err

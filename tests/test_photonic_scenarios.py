@@ -41,7 +41,7 @@ KEYS = {
     "conditional_entropy_bits_stderr", "expected_conditional_entropy_bits", "eve_entropy_bits",
     "expected_eve_entropy_bits", "correlators", "bound",
     "key_rate_bits_per_round", "key_rate_bits_per_s", "expected_key_rate_bits_per_round",
-    "expected_key_rate_bits_per_s",
+    "expected_key_rate_bits_per_s", "attacks", "assumptions",
 }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_a_result_shows_itself_in_a_terminal_and_in_a_notebook(result: qn.Result
         assert word in text
         assert word in html
     assert "published" not in text.splitlines()[3]
-    assert html.count("<table>") == 4
+    assert html.count("<table>") == 5
 
 
 def test_the_summary_is_json_that_any_parser_reads(result: qn.Result) -> None:

@@ -127,8 +127,8 @@ def keyrate(bound: str | None, listed: bool, as_json: bool, **options: Any) -> N
         if bound == "sdp":
             rate, projected = _semidefinite(given)
         else:
-            rate = _closed_form(bound, given)
-            length = _key_length(bound, given) if "finite" in given else None
+            length, share = _key_length(bound, given) if "finite" in given else (None, None)
+            rate = _closed_form(bound, given, share)
     except InvalidInputError:
         raise
     except ValueError as error:
@@ -144,11 +144,12 @@ def _is_absent(value: Any) -> bool:
     return value is None or value is False or value == ()
 
 
-def _closed_form(bound: str, given: Mapping[str, Any]) -> KeyRate:
+def _closed_form(bound: str, given: Mapping[str, Any], share: float | None) -> KeyRate:
+    """The rate; a finite block has its own share of key rounds."""
     from qnetsim.security import keyrate as rates
 
     q, flip = given["q"], given.get("flip", 0.0)
-    sifting = given.get("sifting", 0.25 if bound == "two-basis" else 1.0)
+    sifting = given.get("sifting", share or (0.25 if bound == "two-basis" else 1.0))
     if bound == "chsh":
         return rates.chsh_rate(given["s"], q[0], sifting, flip)
     if bound == "two-basis":
@@ -249,7 +250,8 @@ def _save(certificate: Certificate, path: Path) -> None:
         write_whole(path, aside.read_bytes())
 
 
-def _key_length(bound: str, given: Mapping[str, Any]) -> KeyLength:
+def _key_length(bound: str, given: Mapping[str, Any]) -> tuple[KeyLength, float | None]:
+    """The length, and the block's share of key rounds where it is not all."""
     from qnetsim.security.finite.options import (
         general_key_length,
         parsed_options,
@@ -261,8 +263,9 @@ def _key_length(bound: str, given: Mapping[str, Any]) -> KeyLength:
     try:
         options = parsed_options(given["finite"])
         if bound == "chsh":
-            return general_key_length(s, q[0], options)
-        return sampled_key_length(s, sum(q) / 2, two_basis_entropy, options)
+            return general_key_length(s, q[0], options), None
+        length = sampled_key_length(s, sum(q) / 2, two_basis_entropy, options)
+        return length, options["key_share"]
     except ValueError as error:
         raise InvalidInputError([Fault("--finite", given["finite"], str(error))]) from None
 

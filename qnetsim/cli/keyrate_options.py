@@ -102,6 +102,9 @@ def _conflicts(bound: str, given: Mapping[str, Any]) -> Iterator[Fault]:
     """Yields what is wrong with options taken together."""
     if bound == "sdp" and given.get("flip") == "best":
         yield Fault("--flip", "best", "is for closed forms: give the sdp bound a number")
+    if "finite" in given and "sifting" in given:
+        own = "is of the asymptotic rate alone: with --finite it follows from the block's shares"
+        yield Fault("--sifting", written(given["sifting"]), own)
     if "finite" in given and given.get("flip", 0.0) != 0.0:
         yield Fault("--flip", written(given["flip"]), "no key length here has noisy preprocessing")
     if "certificate" in given:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from qnetsim.display import Section, key_length_section
+from qnetsim.display import Section, assumed, key_length_section
 from qnetsim.security.keyrate import BOUNDS
 
 _LABELS = {
@@ -59,7 +59,7 @@ def _rate_sections(summary: Mapping[str, Any]) -> list[Section]:
         ("bound", BOUNDS[summary["bound"]].source),
         ("attacks", summary["attacks"]),
         ("certified", certified),
-        *_assumptions(summary["assumptions"]),
+        *assumed("assumes", summary["assumptions"]),
     ]
     return [
         Section("entropies in bits of kept key rounds", ("quantity", "value"), figures),
@@ -74,18 +74,12 @@ def _finite_sections(summary: Mapping[str, Any]) -> list[Section]:
     chosen = {**finite["epsilons"], **finite["parameters"]}
     worth = [
         ("analysis", finite["analysis"]),
-        ("attacks", finite["attacks"]),
-        *_assumptions(finite["assumptions"]),
         ("parameters", ", ".join(f"{name} = {value:.4g}" for name, value in chosen.items())),
     ]
     return [
         key_length_section(finite),
-        Section("what the key length is worth", ("", "why"), worth),
+        Section("how the key length was found", ("", "why"), worth),
     ]
-
-
-def _assumptions(texts: Sequence[str]) -> list[tuple[str, str]]:
-    return [("" if number else "assumes", text) for number, text in enumerate(texts)]
 
 
 def _figure(value: float | str) -> str:

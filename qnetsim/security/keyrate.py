@@ -23,12 +23,16 @@ Flip = float | Literal["best"]
 
 COLLECTIVE = "collective; asymptotically general, by entropy accumulation (arXiv 1607.01797)"
 POST_SELECTED = "collective: which rounds are kept is announced, and may tell of earlier ones"
+_EVERY_ROUND = "every round counts: one without a click has an outcome"
+_CHOSEN_ROUNDS = (
+    "which key rounds are kept is chosen inside the laboratories, by outcome and chance"
+)
 
 _DEVICES = (
     "quantum mechanics",
     "devices leak nothing but what the protocol announces",
     "settings independent of the devices",
-    "every round counts: one without a click has an outcome",
+    _EVERY_ROUND,
 )
 _ASYMPTOTIC = (
     "statistics known exactly: no finite-block correction",
@@ -81,7 +85,6 @@ BOUNDS: Mapping[str, Bound] = {
     "sdp": Bound(
         "S alone or full statistics; one or two key bases, noise, post-selection; certified dual",
         "Brown, Fawzi and Fawzi, arXiv 2106.13692, on the hierarchy of arXiv 0803.4290",
-        assumes=("Eve does not choose which rounds are kept by post-selection",),
     ),
     "parity-chsh": Bound(
         "conference key of N parties from depolarised GHZ states",
@@ -94,6 +97,20 @@ BOUNDS: Mapping[str, Bound] = {
         assumes=("every qubit passed the same depolarising channel",),
     ),
 }
+
+
+def worth_of(bound: str, *, post_selected: bool) -> dict[str, Any]:
+    """Returns the ``attacks`` and ``assumptions`` of a rate, for output as JSON.
+
+    Args:
+        bound: its name in ``BOUNDS``.
+        post_selected: whether the parties drop key rounds.
+    """
+    found = BOUNDS[bound]
+    if not post_selected:
+        return {"attacks": found.attacks, "assumptions": found.assumptions}
+    kept = [_CHOSEN_ROUNDS if text == _EVERY_ROUND else text for text in found.assumptions]
+    return {"attacks": POST_SELECTED, "assumptions": kept}
 
 
 @dataclass(frozen=True)
@@ -140,8 +157,7 @@ class KeyRate:
             "certified": self.certified,
             "certificate_error_bits": self.certificate_error_bits,
             **dict(self.parameters),
-            "attacks": BOUNDS[self.bound].attacks if self.kept == 1 else POST_SELECTED,
-            "assumptions": BOUNDS[self.bound].assumptions,
+            **worth_of(self.bound, post_selected=self.kept != 1),
         }
 
 
@@ -158,7 +174,7 @@ def chsh_rate(s: float, q: float, sifting: float, flip: Flip) -> KeyRate:
         ValueError: a value lies outside its range.
     """
     flip = _chosen(flip, lambda f: rates.chsh_key_rate(s, q, sifting, f))
-    rate = float(rates.chsh_key_rate(s, q, sifting, flip))
+    rate = _some(float(rates.chsh_key_rate(s, q, sifting, flip)), flip)
     entropy = float(chsh.chsh_entropy(s, flip))
     return KeyRate("chsh", rate, entropy, _errors([q], flip), sifting, parameters=_flip(flip))
 
@@ -177,7 +193,7 @@ def two_basis_rate(s: float, qbers: Sequence[float], sifting: float, flip: Flip)
     """
     first, second = qbers
     flip = _chosen(flip, lambda f: rates.two_basis_key_rate(s, first, second, sifting, f))
-    rate = float(rates.two_basis_key_rate(s, first, second, sifting, flip))
+    rate = _some(float(rates.two_basis_key_rate(s, first, second, sifting, flip)), flip)
     entropy = float(two_basis.two_basis_entropy(s, flip))
     return KeyRate(
         "two-basis", rate, entropy, _errors(qbers, flip), sifting, parameters=_flip(flip)
@@ -197,7 +213,7 @@ def asymmetric_rate(halves: tuple[float, float], q: float, sifting: float, flip:
         ValueError: a value lies outside its range.
     """
     flip = _chosen(flip, lambda f: rates.asymmetric_key_rate(*halves, q, sifting, f))
-    rate = float(rates.asymmetric_key_rate(*halves, q, sifting, flip))
+    rate = _some(float(rates.asymmetric_key_rate(*halves, q, sifting, flip)), flip)
     alpha = float(asymmetric.optimal_alpha(*halves, flip))
     entropy = float(asymmetric.asymmetric_entropy(alpha * halves[0] + halves[1], alpha, flip))
     parameters = (*_flip(flip), ("alpha", alpha))
@@ -224,7 +240,7 @@ def biased_rate(s: float, bias: float, q: float, sifting: float, flip: Flip) -> 
         return rates.key_rate(deficit, rates.error_deficit(q, f), sifting, f)
 
     flip = _chosen(flip, rate_at)
-    rate = float(rate_at(flip))
+    rate = _some(float(rate_at(flip)), flip)
     entropy = float(biased.biased_entropy(s, bias, flip))
     return KeyRate(
         "biased",
@@ -285,3 +301,8 @@ def _errors(qbers: Sequence[float], flip: float) -> float:
 
 def _flip(flip: float) -> tuple[tuple[str, float], ...]:
     return (("flip", flip),)
+
+
+def _some(rate: float, flip: float) -> float:
+    """A rate; 0 where the bit is all noise, which thresholds take for a limit."""
+    return rate if flip < 0.5 else 0.0

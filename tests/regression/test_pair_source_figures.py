@@ -22,8 +22,8 @@ from qnetsim.physics.spdc import (
     pair_clicks,
     pulse_clicks,
 )
-from qnetsim.security.rates import chsh_key_rate
 from qnetsim.security.information import binary_entropy
+from qnetsim.security.rates import chsh_key_rate
 
 NO_CLICK_IS_PLUS = ((1.0, 0.0), (1.0, 0.0))
 TWO_CLICKS_ARE_MINUS = ((1.0, 1.0, 0.0, 0.0),) * 2

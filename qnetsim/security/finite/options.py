@@ -179,5 +179,5 @@ def _rounds(options: Mapping[str, float]) -> int:
 
 def _leak(options: Mapping[str, float], shannon_bits: float) -> float:
     if "leak_bits" in options:
-        return float(within(options["leak_bits"], 0.0, _LARGEST_BLOCK, "leak_bits"))
+        return float(within(options["leak_bits"], shannon_bits, _LARGEST_BLOCK, "leak_bits"))
     return float(within(options["f_ec"], 1.0, 1e6, "efficiency f_ec")) * shannon_bits

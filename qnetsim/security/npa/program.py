@@ -134,7 +134,8 @@ class EntropyProgram:
         nodes, form = radau(self.nodes).nodes, self._form
         form.inaccurate = False
         duals, optima = [], []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
             tasks = [pool.submit(form.solve, *form.data(t, values)) for t in nodes]
             for done, (t, task) in enumerate(zip(nodes, tasks, strict=True), 1):
                 optimum, matrices = form.unpack(t, values, task.result())
@@ -142,6 +143,8 @@ class EntropyProgram:
                 duals.append(repair(self.relaxation, t, matrices))
                 if report:
                     report(done, len(nodes))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt waits for no solver
         return duals, optima
 
     @cached_property
@@ -247,7 +250,8 @@ class _Form:
         Where that cannot be told they are taken to be.
         """
         words = sum(not word[2] for word in self._relaxation.matrix.words)
-        index = self._relaxation.matrix.of_entry[:words, :words].ravel()
+        ids = self._relaxation.blocks[0].ids
+        index = ids[self._relaxation.matrix.of_entry[:words, :words]].ravel()
         fixed = (self._one + self._given @ values)[index]
         moments = cvxpy.Constant(self._free[index]) @ self._variables + fixed
         smallest = cvxpy.Variable()

@@ -162,7 +162,7 @@ class Relaxation:
         if not self.turned_over:
             return np.zeros(0, dtype=np.int64)
         odd = [w for w in self.matrix.moments if not w[2] and _is_odd(w)]
-        return np.array([self.moment(word) for word in odd])
+        return np.array([self.moment(word) for word in odd], dtype=np.int64)
 
     @cached_property
     def known(self) -> Real:

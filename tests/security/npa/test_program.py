@@ -154,3 +154,17 @@ def test_an_unsymmetric_constraint_leaves_no_symmetry():
     terms = (*chsh_constraint()[0].terms[:3], (chsh_constraint()[0].terms[3][0], -0.7))
     relaxation = Relaxation(problem(constraints=(Constraint("tilted", terms),)))
     assert symmetries(relaxation) == []
+
+
+@pytest.mark.parametrize("level", ["1+A+B+AB+AA+BB", "1+A+B+AB+AA+AAB"])
+def test_quantum_values_pass_the_check_at_every_level_and_others_do_not(level):
+    program = EntropyProgram(problem(0.0, level), 3)
+    for s in (2.1, 2.5, 2.8, 2.828):
+        program.check_quantum([s])
+    with pytest.raises(NoQuantumDeviceError):
+        program.check_quantum([2.83])
+
+
+def test_a_level_without_correlators_is_refused_by_name():
+    with pytest.raises(ValueError, match="level 1 has too few words"):
+        EntropyProgram(problem(0.0, "1"), 3).solve([2.3])
