@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prompt import Command
 
+from qnetsim.security.keyrate import BOUNDS
 from qnetsim.security.rates import chsh_key_rate
 from qnetsim.security.thresholds import best_threshold, threshold
 
@@ -17,7 +18,8 @@ def found(command: Command, *arguments: object) -> dict[str, Any]:
     done = command("threshold", *arguments, "--json")
     assert done.code == 0, done.err
     figures: dict[str, Any] = json.loads(done.out)
-    assert figures.keys() == {"bound", "quantity", "threshold", "rate_floor", "parameters"}
+    worth = {"certified", "attacks", "assumptions"}
+    assert figures.keys() == {"bound", "quantity", "threshold", "rate_floor", "parameters"} | worth
     return figures
 
 
@@ -90,6 +92,40 @@ def test_a_threshold_stands_beside_its_floor_and_its_source(command: Command) ->
     assert (done.code, done.err) == (0, "")
     for text in ("0.07149", "1e-08", "arXiv 0903.4460", "collective"):
         assert text in done.out
+    assert done.out.count("assumes") == 1
+
+
+def test_a_table_without_angles_does_not_speak_of_any(command: Command) -> None:
+    assert "angles" in command("threshold", "--bound", "chsh", "--quantity", "qber").out
+    assert "angles" not in command("threshold", "--bound", "holz", "--quantity", "qber").out
+
+
+@pytest.mark.parametrize("arguments", ["chsh", "biased --flip 0.5", "holz"])
+def test_a_threshold_says_what_it_is_worth(command: Command, arguments: str) -> None:
+    figures = found(command, "--quantity", "qber", "--bound", *arguments.split())
+    assert figures["certified"] is True
+    assert figures["attacks"] == BOUNDS[figures["bound"]].attacks
+    assert figures["assumptions"] == BOUNDS[figures["bound"]].assumptions
+
+
+def test_a_noisy_threshold_on_a_ray_steeper_than_is_proved_is_not_certified() -> None:
+    def certified(flip: float) -> bool:
+        return threshold("biased", "eta", 0.2, flip=flip, state_angle=0.5).certified
+
+    assert certified(0.0)
+    assert not certified(0.5)
+
+
+@pytest.mark.parametrize("angle", [1e-3, 1e-2])
+def test_hardly_entangled_pairs_have_a_threshold_no_worse_than_plain_settings(angle: float) -> None:
+    plain = {1e-3: 0.93116, 1e-2: 0.91636}  # key in the basis of the state, test at right angles
+    best = threshold("chsh", "eta", 1e-8, state_angle=angle)
+    assert best.value < plain[angle]
+
+
+def test_a_state_nearer_to_a_product_than_the_search_bears_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"state angle .*1e-09"):
+        threshold("chsh", "eta", 1e-8, state_angle=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +142,15 @@ def test_a_threshold_stands_beside_its_floor_and_its_source(command: Command) ->
         ("--bound chsh --flip 0.6", "--flip = 0.6: must lie in [0, 0.5]"),
         ("--bound chsh --flip nan", "--flip = nan: must lie in [0, 0.5]"),
         ("--bound chsh --parties 3", "--parties = 3: --bound chsh does not use it"),
-        ("--bound parity-chsh", "--parties: must be given, 2 or more"),
-        ("--bound parity-chsh --parties 1", "--parties = 1: must be given, 2 or more"),
+        ("--bound parity-chsh", "--parties: is missing: --bound parity-chsh needs it"),
+        ("--bound parity-chsh --parties 0", "--parties = 0: must lie in [2, 1000]"),
+        ("--bound parity-chsh --parties 999999999", "--parties = 999999999: must lie in [2, 1000]"),
         ("--bound holz --flip 0.1", "--flip = 0.1: --bound holz does not use it"),
         ("--bound chsh --keep-no-clicks", "--keep-no-clicks: is for --quantity eta"),
         ("--bound chsh --state-angle 0.7", "--state-angle: is for --quantity eta"),
-        ("--bound chsh --state-angle 0", "--state-angle = 0: must lie in (0, pi/4]"),
-        ("--bound chsh --state-angle nan", "--state-angle = nan: must lie in (0, pi/4]"),
+        ("--bound chsh --state-angle 0", "--state-angle = 0: must lie in [0.001, pi/4]"),
+        ("--bound chsh --state-angle 1e-9", "--state-angle = 1e-09: must lie in [0.001, pi/4]"),
+        ("--bound chsh --state-angle nan", "--state-angle = nan: must lie in [0.001, pi/4]"),
     ],
 )
 def test_what_is_wrong_at_the_prompt_is_named(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CONFERENCE = ("parity-chsh", "holz")
 _BOUNDS = ("chsh", "asymmetric", "two-basis", "biased", *_CONFERENCE)
+_MOST_PARTIES = 1000
 _FOR_ETA = ("keep_no_clicks", "state_angle")
 
 
@@ -48,7 +49,8 @@ _FOR_ETA = ("keep_no_clicks", "state_angle")
 @click.option(
     "--state-angle",
     type=float,
-    help="Fix the state cos t |00> + sin t |11>, t in rad up to pi/4 (eta); the best if not given.",
+    help="Fix the state cos t |00> + sin t |11>, "
+    ".001 <= t <= pi/4 rad (eta); the best if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not tables.")
 def threshold(
@@ -59,6 +61,8 @@ def threshold(
     For qber the state is the maximally entangled one, depolarised; for eta a pure one, and both
     parties' detectors have that efficiency.
     """
+    from qnetsim.security.keyrate import BOUNDS
+
     given = {k: v for k, v in options.items() if v is not None and v is not False}
     bound = _checked(bound, quantity, given)
     try:
@@ -68,6 +72,8 @@ def threshold(
     if as_json:
         figures = {"bound": bound, "quantity": quantity, "threshold": found.value}
         figures |= {"rate_floor": found.rate_floor, "parameters": found.parameters}
+        figures |= {"certified": found.certified, "attacks": BOUNDS[bound].attacks}
+        figures |= {"assumptions": BOUNDS[bound].assumptions}
         click.echo(json.dumps(figures, indent=2))
     else:
         _show(bound, quantity, found)
@@ -88,23 +94,32 @@ def _checked(bound: str | None, quantity: str, given: Mapping[str, Any]) -> str:
 
 
 def _faults(bound: str, quantity: str, given: Mapping[str, Any]) -> Iterator[Fault]:
+    from qnetsim.security.thresholds import SMALLEST_ANGLE
+
     flip, floor, angle = given.get("flip", 0.0), given["rate_floor"], given.get("state_angle", 0.1)
     if not floor > 0:
         yield Fault("--rate-floor", f"{floor:g}", "must be above 0")
     if flip != "best" and not 0 <= flip <= 0.5:
         yield Fault("--flip", f"{flip:g}", "must lie in [0, 0.5]")
-    if not 0 < angle <= math.pi / 4:
-        yield Fault("--state-angle", f"{angle:g}", "must lie in (0, pi/4]")
+    if not SMALLEST_ANGLE <= angle <= math.pi / 4:
+        yield Fault("--state-angle", f"{angle:g}", f"must lie in [{SMALLEST_ANGLE:g}, pi/4]")
     for name in _FOR_ETA:
         if name in given and quantity != "eta":
             yield Fault("--" + name.replace("_", "-"), "", "is for --quantity eta")
-    if bound == "parity-chsh":
-        if not given.get("parties", 0) >= 2:
-            yield Fault("--parties", str(given.get("parties", "")), "must be given, 2 or more")
-    elif "parties" in given:
-        yield Fault("--parties", str(given["parties"]), f"--bound {bound} does not use it")
+    yield from _party_faults(bound, given)
     if bound in _CONFERENCE:
         yield from _conference_faults(bound, quantity, given)
+
+
+def _party_faults(bound: str, given: Mapping[str, Any]) -> Iterator[Fault]:
+    parties = given.get("parties")
+    if bound != "parity-chsh":
+        if parties is not None:
+            yield Fault("--parties", str(parties), f"--bound {bound} does not use it")
+    elif parties is None:
+        yield Fault("--parties", "", f"is missing: --bound {bound} needs it")
+    elif not 2 <= parties <= _MOST_PARTIES:
+        yield Fault("--parties", str(parties), f"must lie in [2, {_MOST_PARTIES}]")
 
 
 def _conference_faults(bound: str, quantity: str, given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -134,9 +149,13 @@ def _show(bound: str, quantity: str, found: Threshold) -> None:
     figures = [(meaning, f"{found.value:.6g}"), ("rate/(1 - 2 flip)^2", f"{found.rate_floor:.3g}")]
     figures += [(name, f"{value:.6g}") for name, value in found.parameters.items()]
     worth = [("bound", BOUNDS[bound].source), ("attacks", BOUNDS[bound].attacks)]
-    worth += [("assumes", text) for text in BOUNDS[bound].assumptions]
+    proved = "yes" if found.certified else "no: checked numerically at so steep a ray, not proved"
+    first, *others = BOUNDS[bound].assumptions
+    worth += [("certified", proved), ("assumes", first), *(("", text) for text in others)]
+    angles = {"state", "bob_test"} & found.parameters.keys()
+    title = "angles in rad" if angles else "where it is reached"
     tables = [
-        Section("angles in rad", ("quantity", "value"), figures),
+        Section(title, ("quantity", "value"), figures),
         Section("what it is worth", ("", "why"), worth),
     ]
     print_tables(rich_view(f"{bound}: threshold of {meaning} {found.value:.5f}", tables))

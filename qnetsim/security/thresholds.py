@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from qnetsim.security.asymmetric import asymmetric_deficit
-from qnetsim.security.biased import biased_deficit
+from qnetsim.security.biased import NEVER_STEEPER, biased_deficit
 from qnetsim.security.chsh import chsh_deficit
 from qnetsim.security.conference import holz_key_rate, parity_chsh_key_rate
 from qnetsim.security.hardware import binned, correlator, pair_behaviour
@@ -25,6 +25,8 @@ Quantity = Literal["qber", "eta"]
 BOUNDS: tuple[Bound, ...] = ("chsh", "asymmetric", "two-basis", "biased")
 QUANTITIES: tuple[Quantity, ...] = ("qber", "eta")
 
+SMALLEST_ANGLE = 1e-3
+"""Of a state, in rad: nearer to a product the search of settings is lost in rounding."""
 _STEP = 1e-5
 _BEYOND = 2.0
 """Worse than any threshold."""
@@ -39,11 +41,13 @@ class Threshold(NamedTuple):
         value: the largest error rate or the smallest detection efficiency.
         rate_floor: rate/(1 - 2q)^2 there.
         parameters: what was optimised: flip probability, alpha, angles in rad.
+        certified: whether the entropy there is proved, as in ``keyrate.KeyRate``.
     """
 
     value: float
     rate_floor: float
     parameters: dict[str, float]
+    certified: bool = True
 
 
 def threshold(
@@ -70,13 +74,16 @@ def threshold(
         flip: q of noisy preprocessing, in [0, 1/2]; 1/2 stands for the limit.
         keep_no_clicks: in key rounds Bob keeps rounds without a click apart; otherwise they count
             as +1. In the test and in Alice's key they always do.
-        state_angle: t in rad, to fix the state; pi/4 is maximally entangled.
+        state_angle: t in rad, to fix the state, in [``SMALLEST_ANGLE``, pi/4]; pi/4 is maximally
+            entangled.
 
     Raises:
-        ValueError: an unknown bound or quantity, a flip probability outside [0, 1/2], or no value
-            of the quantity reaches the floor.
+        ValueError: an unknown bound or quantity, a flip probability or a state's angle outside its
+            range, or no value of the quantity reaches the floor.
     """
     within(flip, 0.0, 0.5, "flip probability")
+    if state_angle is not None:
+        within(state_angle, SMALLEST_ANGLE, np.pi / 4, "state angle")
     if bound not in BOUNDS or quantity not in QUANTITIES:
         raise ValueError(f"unknown bound or quantity: {bound!r}, {quantity!r}")
     if not rate_floor > 0:
@@ -179,7 +186,7 @@ def _qber_threshold(bound: Bound, floor: float, flip: float) -> Threshold:
         "flip": flip,
         "bob_test": float(np.arctan(1 / alpha)),
     }
-    return Threshold(value, floor, parameters)
+    return Threshold(value, floor, parameters)  # without bias no ray is too steep
 
 
 def _eta_threshold(
@@ -191,13 +198,16 @@ def _eta_threshold(
         bob = np.stack([p["bob_0"], p["bob_1"], p["bob_key_0"], p["bob_key_1"]], axis=-1)
         return binned(pair_behaviour(p["state"], alice, bob, 1.0, (eta, eta)), -2), p
 
-    def rate(eta: FloatArray, x: FloatArray) -> FloatArray:
-        table, p = behaviour(eta, x)
+    def tested(table: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
         test = binned(table, -1)
         e = correlator(test)
-        s = p["alpha"] * (e[:, 0, 0] + e[:, 0, 1]) + e[:, 1, 0] - e[:, 1, 1]
-        bias = 2 * test[:, 0, 0, 0].sum(axis=-1) - 1
-        key = table if keep else test
+        s = alpha * (e[:, 0, 0] + e[:, 0, 1]) + e[:, 1, 0] - e[:, 1, 1]
+        return s, 2 * test[:, 0, 0, 0].sum(axis=-1) - 1
+
+    def rate(eta: FloatArray, x: FloatArray) -> FloatArray:
+        table, p = behaviour(eta, x)
+        s, bias = tested(table, p["alpha"])
+        key = table if keep else binned(table, -1)
         bob = conditional_deficit(key[:, 0, 2], flip)
         if bound == "two-basis":
             bob = (bob + conditional_deficit(key[:, 1, 3], flip)) / 2
@@ -205,8 +215,14 @@ def _eta_threshold(
 
     start = _ideal(bound, 0.5 if angle is None else angle)
     value, x = _best(rate, start, floor, easy=1.0, hard=0.67, last_at_most_0=bound == "asymmetric")
-    p = _parameters(bound, np.array([value]), x[None], angle)
-    return Threshold(value, floor, {"flip": flip} | {k: float(v[0]) for k, v in p.items()})
+    table, p = behaviour(np.array([value]), x[None])
+    s, bias = (float(one[0]) for one in tested(table, p["alpha"]))
+    parameters = {"flip": flip} | {k: float(v[0]) for k, v in p.items()}
+    return Threshold(value, floor, parameters, _is_proved(bound, s, bias, flip))
+
+
+def _is_proved(bound: Bound, s: float, bias: float, flip: float) -> bool:
+    return bound != "biased" or not flip or s - 2 <= NEVER_STEEPER * (1 - abs(bias))
 
 
 def _ideal(bound: Bound, angle: float) -> FloatArray:
@@ -283,7 +299,7 @@ def _best(
         values = np.full(len(points), value)
         values[-1] += away * _STEP
         rates = rate(values, points)
-        fall = (rates[-2] - rates[-1]) / _STEP
+        fall = abs(rates[-2] - rates[-1]) / _STEP
         rises = (rates[: len(x)] - rates[len(x) : -2]) / (2 * _STEP)
         return -away * value - min(rates[-2] - floor, 0.0) / fall, -rises / fall
 
