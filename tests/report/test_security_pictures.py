@@ -258,7 +258,7 @@ def test_the_tables_of_the_page_are_those_of_the_library(figures: ModuleType) ->
     assert figures.ustc_table(load_ustc) in page, "run: make figures"
     quick = [one for one in thresholds.ASKED if one.quantity == "qber" or one.angle]
     table = figures.markdown(thresholds.HEADINGS, thresholds.rows(quick))
-    assert len(table.splitlines()) == 2 + 8 + 3
+    assert len(table.splitlines()) == 2 + 8 + 3 + 1
     for line in table.splitlines():
         assert line in page, "run: make figures"
     for name in (*gallery.OF_BOUNDS, "correlations", "ustc-table", "review-3c"):

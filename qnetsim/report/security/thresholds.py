@@ -69,7 +69,7 @@ _MEANING = {"qber": "error rate, at most", "eta": "efficiency, at least"}
 
 
 def rows(asked: Sequence[Asked] = ASKED, parties: Sequence[int] = _PARTIES) -> Iterator[Row]:
-    """Yields the lines of the table.
+    """Yields the lines of the table, the last one what is not reproduced.
 
     Args:
         asked: thresholds of two parties.
@@ -89,6 +89,7 @@ def rows(asked: Sequence[Asked] = ASKED, parties: Sequence[int] = _PARTIES) -> I
     for number in parties:
         value = conference_threshold("parity-chsh", number, FLOOR).value
         yield Row(_MEANING["qber"], f"conference of {number}, parity-CHSH", _percent(value), "", "")
+    yield NOT_REPRODUCED
 
 
 class Row(NamedTuple):
@@ -112,7 +113,7 @@ NOT_REPRODUCED = Row(
 
 def draw_thresholds() -> Figure:
     """Returns the table as a picture."""
-    lines = [list(row) for row in (*rows(), NOT_REPRODUCED)]
+    lines = [list(row) for row in rows()]
     figure, axes = new_figure(11.0, 0.29 * (len(lines) + 2))
     axes.axis("off")
     drawn = axes.table(
