@@ -98,7 +98,7 @@ def biased_gradient(
     """
     s, z, q = _point(s, bias, flip)
     kept, u = _touch(s, z, q)
-    by_s, by_z = _gradient(2 + u * _ray(kept, z), 1 - u, q)
+    by_s, by_z = (np.array(slope) for slope in _gradient(2 + u * _ray(kept, z), 1 - u, q))
     beyond = kept < s
     if beyond.any():
         here, size, q_here = s[beyond], z[beyond], np.broadcast_to(q, s.shape)[beyond]

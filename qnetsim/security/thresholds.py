@@ -218,7 +218,11 @@ def _eta_threshold(
     table, p = behaviour(np.array([value]), x[None])
     s, bias = (float(one[0]) for one in tested(table, p["alpha"]))
     parameters = {"flip": flip} | {k: float(v[0]) for k, v in p.items()}
-    return Threshold(value, floor, parameters, _is_proved(bound, s, bias, flip))
+    found = Threshold(value, floor, parameters, _is_proved(bound, s, bias, flip))
+    if bound == "asymmetric":  # plain CHSH is one of its family, and its search ends elsewhere
+        plain = _eta_threshold("chsh", floor, flip, keep, angle)
+        return min(found, plain, key=lambda one: one.value)
+    return found
 
 
 def _is_proved(bound: Bound, s: float, bias: float, flip: float) -> bool:

@@ -394,3 +394,9 @@ def test_no_violation_leaves_the_entropy_of_the_noise():
 def test_impossible_values_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_gradient_with_bias_takes_single_points_beyond_the_steepest_ray():
+    single = biased_gradient(2.001, 0.999, 0.5)
+    row = biased_gradient([2.001], [0.999], 0.5)
+    assert np.ravel(single) == pytest.approx(np.ravel(row), rel=1e-12)
