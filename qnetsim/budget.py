@@ -125,7 +125,7 @@ def budget_of(network: Network, protocol: DIQKD, duration_s: float) -> Budget:
     """
     link = protocol.link
     now = _expected(network, link, duration_s)
-    present = _yield(network, protocol, now)
+    present = yield_of(network, protocol, now)
     items = [
         *_faults(network, protocol, duration_s),
         *_both_emitted(network, protocol, duration_s, now),
@@ -142,7 +142,7 @@ def _faults(network: Network, protocol: DIQKD, duration_s: float) -> Iterator[It
     link = protocol.link
     for fault in imperfections(network, link):
         perfect = fault.mended(network, link)
-        without = _yield(perfect, protocol, _expected(perfect, link, duration_s))
+        without = yield_of(perfect, protocol, _expected(perfect, link, duration_s))
         yield Item(fault.path(network, link), fault.what, fault.kind, fault.factor, without)
 
 
@@ -155,7 +155,7 @@ def _both_emitted(
     alone = link_expectation(network, link, duration_s, [BOTH_EMITTED]) if share else None
     if share and alone:
         part = f"stations.{network.links[link].station}"
-        yield Item(part, BOTH_EMITTED, "noise", 1 - share, _yield(network, protocol, alone))
+        yield Item(part, BOTH_EMITTED, "noise", 1 - share, yield_of(network, protocol, alone))
 
 
 def _inherent(network: Network, link: str, duration_s: float, present: Yield) -> Iterator[Item]:
@@ -210,7 +210,7 @@ def _pauses(
             continue
         if now.attempt_rate_hz < (1 - _ROUNDING) * expected.attempt_rate_hz:
             factor = now.attempt_rate_hz / expected.attempt_rate_hz
-            without = _yield(pause.without, protocol, expected)
+            without = yield_of(pause.without, protocol, expected)
             yield Item(f"links.{protocol.link}", pause.what, "time", factor, without)
 
 
@@ -225,7 +225,14 @@ def _expected(network: Network, link: str, duration_s: float) -> LinkExpectation
     return expected
 
 
-def _yield(network: Network, protocol: DIQKD, expected: LinkExpectation) -> Yield:
+def yield_of(network: Network, protocol: DIQKD, expected: LinkExpectation) -> Yield:
+    """Returns what a link and its protocol yield.
+
+    Args:
+        network: the hardware.
+        protocol: what is played on it.
+        expected: the link's averages.
+    """
     if not expected.states:
         return Yield(0.0, None, None, None, None, None)
     figures = protocol_expectation(protocol, network.arms(protocol.link), expected.states)

@@ -40,14 +40,14 @@ def photonic_budget(
         protocol: what the users do.
         certificate: proves the protocol's bound 'sdp'.
     """
-    present = _yield(link, protocol, certificate)
+    present = yield_of(link, protocol, certificate)
     items = [
         Item(
             fault.part,
             fault.what,
             fault.kind,
             fault.factor,
-            _yield(fault.perfect, protocol, certificate),
+            yield_of(fault.perfect, protocol, certificate),
         )
         for fault in _imperfections(link)
     ]
@@ -86,7 +86,16 @@ def expected(
     )
 
 
-def _yield(link: PulsedLink, protocol: PulsedDIQKD, certificate: Certificate | None) -> Yield:
+def yield_of(
+    link: PulsedLink, protocol: PulsedDIQKD, certificate: Certificate | None = None
+) -> Yield:
+    """Returns what an all-photonic link and its protocol yield.
+
+    Args:
+        link: the hardware.
+        protocol: what the users do.
+        certificate: proves the protocol's bound 'sdp'.
+    """
     figures = expected(link, protocol, certificate=certificate)
     rate_hz = figures.law.herald_probability * link.source.pulse_rate_hz
     qbers = [qber for qber in figures.expected_qbers if qber is not None]

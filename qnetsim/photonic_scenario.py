@@ -12,13 +12,13 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from qnetsim.budget import Budget
+from qnetsim.budget import Budget, Yield
 from qnetsim.certified import certificate_faults, read_certificate, statistics_of
 from qnetsim.channels.fibre import Fibre
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.nodes.detector import Detector
 from qnetsim.nodes.photonic import Pairs, PairSource, PhotonUser
-from qnetsim.photonic_budget import expected, photonic_budget
+from qnetsim.photonic_budget import expected, photonic_budget, yield_of
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.protocols.diqkd import Isolation
 from qnetsim.protocols.pulse_law import PulseLaw
@@ -157,6 +157,10 @@ class PhotonicScenario(FromFile[PhotonicModel]):
     def law(self) -> PulseLaw:
         """Returns the law of one pulse."""
         return pulse_law(self.link())
+
+    def expected(self) -> Yield:
+        """Returns what the link and its protocol yield in closed form."""
+        return yield_of(self.link(), self.model.protocol, self.certificate)
 
     def budget(self) -> Budget:
         """Returns the photon budget of the link."""

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from qnetsim import scenario_file
 from qnetsim.arm import light_faults
-from qnetsim.budget import Budget, budget_of
+from qnetsim.budget import Budget, Yield, budget_of, yield_of
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.channels.fibre import Fibre
@@ -23,6 +23,7 @@ from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.memory import MemoryNode
 from qnetsim.photonic_scenario import MARK, PhotonicScenario
 from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.protocols.expectation import link_expectation
 from qnetsim.result import Result
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.simulation import Report, Simulation, protocol_faults
@@ -166,6 +167,12 @@ class Scenario(FromFile[ScenarioModel]):
     def horizon_s(self) -> float:
         """How long it runs, in s, over which the closed forms average what drifts."""
         return self.model.run.duration_s or LONGEST_RUN_S
+
+    def expected(self) -> Yield | None:
+        """Returns what the link and its protocol yield in closed form, ``None`` without one."""
+        network, protocol = self.network(), self.model.protocol
+        link = link_expectation(network, protocol.link, self.horizon_s)
+        return None if link is None else yield_of(network, protocol, link)
 
     def budget(self) -> Budget:
         """Returns the photon budget of the protocol's link."""
