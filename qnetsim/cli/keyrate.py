@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _NODES_WITH_S, _NODES_WITH_ALL = 16, 8
 _PLAIN_PROGRESS_EVERY_S = 30.0
+_LIST_COLUMNS, _NAME_COLUMNS = 80, 13
 _LEVEL, _SOLVER = "1+A+B+AB+AA", "CLARABEL"
 _PROJECTED = (
     "the devices behave as the behaviour nearest to the counts, which is an estimate: no "
@@ -316,4 +318,10 @@ def _list_bounds(as_json: bool) -> None:
         click.echo(json.dumps(figures, indent=2))
         return
     for name, one in BOUNDS.items():
-        click.echo(f"{name:12} {one.summary}. Assumes {'; '.join(one.assumes)}. {one.source}")
+        premises = "; ".join(one.assumes) or "nothing beyond isolated quantum devices"
+        text = f"{name:{_NAME_COLUMNS}}{one.summary}. Assumes {premises}. {one.source}"
+        indent = " " * _NAME_COLUMNS
+        wrapped = textwrap.fill(
+            text, _LIST_COLUMNS, subsequent_indent=indent, break_on_hyphens=False
+        )
+        click.echo(wrapped)
