@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _NODES_WITH_S, _NODES_WITH_ALL = 16, 8
 _PLAIN_PROGRESS_EVERY_S = 30.0
 _LIST_COLUMNS, _NAME_COLUMNS = 80, 13
-_LEVEL, _SOLVER = "1+A+B+AB+AA", "CLARABEL"
 _PROJECTED = (
     "the devices behave as the behaviour nearest to the counts, which is an estimate: no "
     "confidence level stands behind it"
@@ -178,9 +177,11 @@ def _semidefinite(given: Mapping[str, Any]) -> tuple[KeyRate, float | None]:
     if "certificate" in given:
         how = _proved(given["certificate"])
     else:
-        nodes = given.get("nodes", _NODES_WITH_ALL if everything else _NODES_WITH_S)
-        asked = Asked(nodes, given.get("level", _LEVEL), given.get("solver", _SOLVER).upper())
-        how = asked
+        how = Asked(given.get("nodes", _NODES_WITH_ALL if everything else _NODES_WITH_S))
+        if "level" in given:
+            how = how._replace(level=given["level"])
+        if "solver" in given:
+            how = how._replace(solver=given["solver"].upper())
     with _failing_plainly(), _Progress() as progress:
         if everything:
             found = sdp_rate(observed, given.get("sifting", 1.0), how, progress)
