@@ -255,20 +255,13 @@ def _save(certificate: Certificate, path: Path) -> None:
 
 def _key_length(bound: str, given: Mapping[str, Any]) -> tuple[KeyLength, float | None]:
     """The length, and the block's share of key rounds where it is not all."""
-    from qnetsim.security.finite.options import (
-        general_key_length,
-        parsed_options,
-        sampled_key_length,
-    )
-    from qnetsim.security.two_basis import two_basis_entropy
+    from qnetsim.security.finite.options import block_key_length, parsed_options
 
-    s, q = given["s"], given["q"]
+    q = given["q"]
     try:
         options = parsed_options(given["finite"])
-        if bound == "chsh":
-            return general_key_length(s, q[0], options), None
-        length = sampled_key_length(s, sum(q) / 2, two_basis_entropy, options)
-        return length, options["key_share"]
+        length = block_key_length(bound, given["s"], sum(q) / len(q), options)
+        return length, options.get("key_share")
     except ValueError as error:
         raise InvalidInputError([Fault("--finite", given["finite"], str(error))]) from None
 

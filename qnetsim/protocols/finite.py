@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from qnetsim.errors import Fault
-from qnetsim.security.finite.options import general_key_length, sampled_key_length
+from qnetsim.security.finite.options import block_key_length
 from qnetsim.security.finite.terms import KeyLength
-from qnetsim.security.two_basis import two_basis_entropy
 from qnetsim.spec import NonNegative, PositiveInteger, Spec, described, shown, within
 
 Failure = Annotated[float, AfterValidator(within(1e-300, 0.999))]
@@ -74,9 +73,7 @@ class FiniteBlock(Spec):
         options = given | {"n": n}
         s = s if self.planned_chsh_s is None else self.planned_chsh_s
         q = q if self.planned_qber is None else self.planned_qber
-        if bound == "chsh":
-            return general_key_length(s, q, options)
-        return sampled_key_length(s, q, two_basis_entropy, options)
+        return block_key_length(bound, s, q, options)
 
 
 _LEAK = ("f_ec", "leak_bits")

@@ -20,6 +20,7 @@ from qnetsim.security.finite.confidence import likely_most
 from qnetsim.security.finite.renyi import best_test_fraction, renyi_key_length
 from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.information import TSIRELSON, FloatArray, binary_entropy, within
+from qnetsim.security.two_basis import two_basis_entropy
 
 COMMON = {
     "n": "rounds of the block",
@@ -55,6 +56,23 @@ def parsed_options(text: str) -> dict[str, float]:
         except ValueError:
             raise ValueError(f"finite-block option {name} ({number}) must be a number") from None
     return options
+
+
+def block_key_length(bound: str, s: float, q: float, options: Mapping[str, float]) -> KeyLength:
+    """Returns the key length against the attacks that a bound's finite keys are proved for.
+
+    Args:
+        bound: ``chsh`` against general attacks, or ``two-basis`` against collective ones.
+        s: CHSH value of the honest devices.
+        q: their mean error rate in key rounds.
+        options: as in ``general_key_length`` or ``sampled_key_length``.
+
+    Raises:
+        ValueError: as those do.
+    """
+    if bound == "chsh":
+        return general_key_length(s, q, options)
+    return sampled_key_length(s, q, two_basis_entropy, options)
 
 
 def general_key_length(s: float, q: float, options: Mapping[str, float]) -> KeyLength:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from qnetsim.security.chsh import chsh_entropy
 from qnetsim.security.finite.block import QUANTUM_WIN, Block, honest_threshold
 from qnetsim.security.finite.options import (
+    block_key_length,
     general_key_length,
     parsed_options,
     sampled_key_length,
@@ -15,6 +16,7 @@ from qnetsim.security.finite.options import (
 from qnetsim.security.finite.renyi import renyi_key_length
 from qnetsim.security.finite.terms import KeyLength, Term
 from qnetsim.security.information import TSIRELSON
+from qnetsim.security.two_basis import two_basis_entropy
 
 GENERAL = {"n": 1e6, "eps_sound": 1e-10, "eps_complete": 1e-3, "f_ec": 1.1, "test_fraction": 0.05}
 COLLECTIVE = GENERAL | {"key_share": 0.25, "test_share": 0.5}
@@ -139,3 +141,11 @@ def test_smallest_block_is_where_the_length_turns_positive():
     assert smallest_block(length, 1e-6) == 54_322
     with pytest.raises(ValueError, match="no block"):
         smallest_block(lambda n: KeyLength("a", "general", (), n, (Term("x", -1.0, "y"),), {}))
+
+
+def test_a_bound_stands_for_the_attacks_that_its_keys_are_proved_against():
+    by_chsh = block_key_length("chsh", 2.64, 0.018, GENERAL)
+    by_two_basis = block_key_length("two-basis", 2.64, 0.018, COLLECTIVE)
+    assert by_chsh == general_key_length(2.64, 0.018, GENERAL)
+    assert by_two_basis == sampled_key_length(2.64, 0.018, two_basis_entropy, COLLECTIVE)
+    assert by_chsh.attacks != by_two_basis.attacks
