@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 
 from qnetsim import display
 from qnetsim.keys.sifting import Rounds
+from qnetsim.network import Network
 from qnetsim.nodes.activity import ACTIVITIES
 from qnetsim.physics.states import Matrix, bell_state, to_qobj
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.diqkd import DIQKD
-from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
+from qnetsim.protocols.expectation import (
+    LinkExpectation,
+    ProtocolExpectation,
+    link_expectation,
+    protocol_expectation,
+)
 from qnetsim.protocols.heralding import HeraldLog
 from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.keyrate import worth_of
@@ -111,8 +117,7 @@ class Result(display.Shown):
         protocol: what the parties did.
         causes: what can make the link's station herald.
         memory_levels: levels of each node's particle over which white noise spreads.
-        expected_link: closed form of the link, or ``None`` where there is none.
-        expected: closed form of the protocol, likewise.
+        network: what was simulated, whence the closed forms.
         published: what a publication says, by the key of ``summary``.
     """
 
@@ -131,9 +136,21 @@ class Result(display.Shown):
     protocol: DIQKD
     causes: tuple[str, ...]
     memory_levels: tuple[int, ...]
-    expected_link: LinkExpectation | None
-    expected: ProtocolExpectation | None
+    network: Network = field(repr=False)
     published: dict[str, display.Published] = field(default_factory=dict)
+
+    @cached_property
+    def expected_link(self) -> LinkExpectation | None:
+        """Closed form of the link, or ``None`` where there is none."""
+        return link_expectation(self.network, self.protocol.link, self.sim_time_s)
+
+    @cached_property
+    def expected(self) -> ProtocolExpectation | None:
+        """Closed form of the protocol, likewise."""
+        if self.expected_link is None or not self.expected_link.states:
+            return None
+        arms = self.network.arms(self.protocol.link)
+        return protocol_expectation(self.protocol, arms, self.expected_link.states)
 
     @cached_property
     def correlators(self) -> dict[tuple[int, int], bell_test.Estimate]:

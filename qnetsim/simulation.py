@@ -15,7 +15,6 @@ from qnetsim.errors import Fault, InvalidInputError, SimulationError
 from qnetsim.keys.sifting import match_rounds
 from qnetsim.network import Network
 from qnetsim.protocols.diqkd import DIQKD, FRAMES, ChshTerm, KeyPair, PartyProcess
-from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.finite import finite_faults
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
 from qnetsim.protocols.session import memory_faults
@@ -136,10 +135,6 @@ class Simulation:
         rounds = match_rounds(columns[0], columns[1])
         if self.timeline.trace:
             self.timeline.trace.about = self._about(len(rounds.herald))
-        expected_link = link_expectation(self.network, self.protocol.link, sim_time_s)
-        expected = None
-        if expected_link is not None and expected_link.states:
-            expected = protocol_expectation(self.protocol, link.arms, expected_link.states)
         return Result(
             scenario=self.name,
             seed=self.seed,
@@ -161,8 +156,7 @@ class Simulation:
             protocol=self.protocol,
             causes=link.station.optics.causes,
             memory_levels=tuple(arm.node.memory_levels for arm in link.arms),
-            expected_link=expected_link,
-            expected=expected,
+            network=_as_it_is(self.network),
         )
 
     def _about(self, rounds: int) -> dict[str, Any]:
@@ -179,6 +173,14 @@ class Simulation:
                 for arm in self.link.arms
             },
         }
+
+
+def _as_it_is(network: Network) -> Network:
+    """Returns a network that stays as another is now; their parts never change."""
+    kept = Network()
+    for table, parts in vars(network).items():
+        setattr(kept, table, dict(parts))
+    return kept
 
 
 def simulate(
