@@ -24,8 +24,7 @@ def raw_key(protocol: PulsedDIQKD, no_click: tuple[int, int]) -> RawKey:
         protocol: what the users do.
         no_click: each user's outcome where nothing clicks.
     """
-    keep = protocol.keep_no_click
-    alice, bob = ((keep, 1.0) if none > 0 else (1.0, keep) for none in no_click)
+    alice, bob = protocol.kept_chances(no_click)
     x, y = protocol.key_pairs[0]
     return RawKey(x, protocol.flip_probability, alice, y, bob)
 

@@ -282,9 +282,8 @@ class PhotonicResult(display.Shown):
         return sum(known) / len(known) if known else None
 
     def _entropy(self, table: NDArray[np.float64], rounds: int = 0) -> KeyRoundEntropy:
-        keep = self.protocol.keep_no_click
-        first, second = ((keep, 1.0) if none > 0 else (1.0, keep) for none in self.no_click)
-        return key_round_entropy(table, (first, second), self.protocol.flip_probability, rounds)
+        kept = self.protocol.kept_chances(self.no_click)
+        return key_round_entropy(table, kept, self.protocol.flip_probability, rounds)
 
     def _key_figures(self) -> dict[str, float | None]:
         """Returns what post-selection and noise leave of key rounds."""

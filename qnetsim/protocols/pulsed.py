@@ -64,6 +64,18 @@ class PulsedDIQKD(IsolatedParties):
         "chance that Alice flips a key bit (noisy preprocessing)", default=0.0
     )
 
+    def kept_chances(
+        self, no_click: tuple[int, int]
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Returns for either party the chances that it keeps a key round with outcome +1 and -1.
+
+        Args:
+            no_click: each party's outcome where nothing clicks.
+        """
+        keep = self.keep_no_click
+        alice, bob = ((keep, 1.0) if none > 0 else (1.0, keep) for none in no_click)
+        return alice, bob
+
 
 class PulsedLink(NamedTuple):
     """The hardware of an all-photonic link.
