@@ -108,7 +108,7 @@ class Certificate:
             CertificateError: it does not hold; says what is wrong.
         """
         try:
-            constant, slope = proved(self.problem, self.nodes, self.duals)
+            constant, slope = proved(Relaxation(self.problem), self.nodes, self.duals)
         except _MALFORMED as error:
             raise CertificateError(f"it is malformed: {error}") from None
         if self.slope.shape != slope.shape or (self.slope != slope).any():
@@ -157,22 +157,22 @@ class Certificate:
         return arrays
 
 
-def certificate(problem: Problem, nodes: int, duals: Sequence[NodeDual]) -> Certificate:
+def certificate(relaxation: Relaxation, nodes: int, duals: Sequence[NodeDual]) -> Certificate:
     """Returns the certificate that dual solutions make.
 
     Args:
-        problem: what it is about.
+        relaxation: of the problem that it is about.
         nodes: of the quadrature, the trivial one included.
         duals: a dual solution for each node but the last.
 
     Raises:
         CertificateError: they prove nothing.
     """
-    constant, slope = proved(problem, nodes, tuple(duals))
-    return Certificate(problem, nodes, tuple(duals), constant, slope)
+    constant, slope = proved(relaxation, nodes, tuple(duals))
+    return Certificate(relaxation.problem, nodes, tuple(duals), constant, slope)
 
 
-def proved(problem: Problem, nodes: int, duals: tuple[NodeDual, ...]) -> tuple[float, Real]:
+def proved(relaxation: Relaxation, nodes: int, duals: tuple[NodeDual, ...]) -> tuple[float, Real]:
     r"""Returns the affine bound, constant and slope in bits, that dual solutions prove.
 
     With c the objective's coefficients, Lambda the matrices and G the constraints' coefficients,
@@ -187,8 +187,7 @@ def proved(problem: Problem, nodes: int, duals: tuple[NodeDual, ...]) -> tuple[f
     Raises:
         CertificateError: a matrix is not positive or has the wrong shape.
     """
-    relaxation = Relaxation(problem)
-    rule = radau(nodes)
+    problem, rule = relaxation.problem, radau(nodes)
     if len(duals) != len(rule.nodes):
         raise CertificateError(f"there are {len(duals)} dual solutions for {len(rule.nodes)} nodes")
     for dual in duals:

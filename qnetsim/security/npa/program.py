@@ -115,7 +115,7 @@ class EntropyProgram:
             raise
         if self._form.inaccurate:
             self.check_quantum(values)
-        found = certificate(self.problem, self.nodes, duals)
+        found = certificate(self.relaxation, self.nodes, duals)
         return Solution(found, self._bits(values, optima))
 
     def check_quantum(self, values: ArrayLike) -> None:

@@ -29,10 +29,11 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -173,8 +174,20 @@ class Relaxation:
                 row[self.moment(word)] += coefficient
         return rows
 
-    def objective(self, t: Fraction) -> dict[int, Fraction]:
-        """Returns the coefficients of moments under the infimum at a node, over ``scale``."""
+    def objective(self, t: Fraction) -> Mapping[int, Fraction]:
+        """Returns the coefficients of moments under the infimum at a node, over ``scale``.
+
+        They are computed once for each node.
+        """
+        if t not in self._objectives:
+            self._objectives[t] = MappingProxyType(self._objective(t))
+        return self._objectives[t]
+
+    @cached_property
+    def _objectives(self) -> dict[Fraction, Mapping[int, Fraction]]:
+        return {}
+
+    def _objective(self, t: Fraction) -> dict[int, Fraction]:
         sums: dict[int, Fraction] = {}
         for number, block in enumerate(self.blocks):
             key, weight = block.key, block.weight

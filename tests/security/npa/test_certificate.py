@@ -215,3 +215,11 @@ def test_malformed_dual_solutions_end_in_a_certificate_error(certificate):
 def test_values_of_another_shape_or_none_at_all_are_refused(certificate, values):
     with pytest.raises(ValueError, match="values must be 1 finite numbers"):
         certificate.entropy_bits(values)
+
+
+def test_a_wrong_relaxation_that_made_a_certificate_does_not_verify_it():
+    program = EntropyProgram(CHSH, 3)
+    vars(program.relaxation)["scale"] = 2 * program.relaxation.scale
+    made = program.solve([2.5]).certificate
+    with pytest.raises(CertificateError, match="as the dual solution proves"):
+        made.verify()

@@ -89,7 +89,7 @@ def value_at_best(strategy, relaxation, key, nodes):
     nats = float(rule.last_weight) * mean_of(strategy, relaxation.last())
     for t, w in zip(rule.nodes, rule.weights, strict=True):
         ys = {a: best_y(plus, minus, key, a, t) for a in (1, -1)}
-        coefficients = relaxation.objective(Fraction(t))
+        coefficients = dict(relaxation.objective(Fraction(t)))
         infimum = 0.0
         for number, block in enumerate(relaxation.blocks):
             for word in relaxation.matrix.moments:
