@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -96,3 +97,10 @@ class PhotonChannel(Spec):
 def _since_s(time_ps: int, every_s: float | None) -> float:
     """Returns the time since something that happens at 0 and ever so often, in s."""
     return units.to_seconds(time_ps if every_s is None else time_ps % units.to_ps(every_s))
+
+
+def scaled_to(lengths_m: Sequence[float], total_m: float) -> list[float]:
+    """Returns lengths in the same proportions with a sum; equal ones where all were 0."""
+    total = sum(lengths_m)
+    shares = [x / total if total else 1 / len(lengths_m) for x in lengths_m]
+    return [share * total_m for share in shares]

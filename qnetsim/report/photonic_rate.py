@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from qnetsim.budget import LINEAR_OPTICS
+from qnetsim.channels.channel import scaled_to
 from qnetsim.channels.fibre import Fibre
 from qnetsim.photonic_budget import expected
 from qnetsim.photonic_result import PhotonicResult
@@ -22,7 +23,6 @@ from qnetsim.report.rate import (
     draw_points,
     point_seeds,
     repeaterless_bits,
-    scaled_to,
 )
 from qnetsim.report.style import CLOSED, LIMIT, new_figure, tidy
 from qnetsim.rng import Streams

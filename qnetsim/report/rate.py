@@ -11,6 +11,7 @@ import numpy as np
 
 from qnetsim import units
 from qnetsim.budget import LINEAR_OPTICS
+from qnetsim.channels.channel import scaled_to
 from qnetsim.network import Network
 from qnetsim.nodes.memory import MemoryNode, Trap
 from qnetsim.protocols.diqkd import DIQKD
@@ -102,13 +103,6 @@ def stretched(network: Network, link: str, length_m: float) -> Network:
             channels[end] = channels[end].model_copy(update={"length_m": longer_m})
         setattr(longer, table, channels)
     return longer
-
-
-def scaled_to(lengths_m: Sequence[float], total_m: float) -> list[float]:
-    """Returns lengths in the same proportions with a sum; equal ones where all were 0."""
-    total = sum(lengths_m)
-    shares = [x / total if total else 1 / len(lengths_m) for x in lengths_m]
-    return [share * total_m for share in shares]
 
 
 def repeaterless_bits(transmission: float) -> float:
