@@ -137,9 +137,9 @@ def load(
     Raises:
         InvalidInputError: the file cannot be read or something is wrong with it.
     """
-    data = _read(path)
+    data = read_toml(path)
     kind, settings = kind_of(data), list(settings)
-    faults = [fault for text in settings for fault in _change(data, text, kind.describes)]
+    faults = [fault for text in settings for fault in change(data, text, kind.describes)]
     _place_certificate(data, Path(path).parent)
     try:
         scenario = kind(data)
@@ -162,7 +162,7 @@ def _place_certificate(data: Mapping[str, Any], folder: Path) -> None:
         protocol["certificate"] = str(folder / name)
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns a parsed TOML file.
 
     Raises:
@@ -178,7 +178,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     raise InvalidInputError([Fault(str(path), "", bound)])
 
 
-def _change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator[Fault]:
+def change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator[Fault]:
     """Sets one parameter of a parsed file, or yields why it cannot be set."""
     _, equals, value = text.partition("=")
     parts = _tables(text)
@@ -199,7 +199,7 @@ def _change(data: dict[str, Any], text: str, model: type[BaseModel]) -> Iterator
         key = known[part]
         if depth == len(parts) - 1:
             try:
-                place[key] = _parsed(value.strip())
+                place[key] = parsed(value.strip())
             except ValueError as error:
                 yield Fault(f"--set {dotted(parts)}", value.strip(), str(error))
         else:
@@ -211,7 +211,7 @@ def _tables(text: str) -> list[str]:
     return text.partition("=")[0].strip().split(".")
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
     """Returns a TOML value, or the text itself where it is none.
 
     Raises:

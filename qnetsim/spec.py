@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as PydanticError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from qnetsim.errors import Fault, InvalidInputError
@@ -147,21 +148,40 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def keys_at(model: type[BaseModel], location: Iterable[int | str]) -> list[str]:
-    """Returns the field names of the model at a location inside another; none if none is there."""
-    annotation: Any = model
-    for part in location:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(str(part))
-            annotation = field.annotation if field else None
-        else:
-            annotation = next(reversed(get_args(annotation)), None)
-        annotation = _required(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return list(annotation.model_fields)
+    """Returns the keys of the model at a location inside another; none if none is there."""
+    inner = _annotation_at(model, location)
+    if isinstance(inner, type) and issubclass(inner, BaseModel):
+        return [field.alias or name for name, field in inner.model_fields.items()]
     return []
 
 
-def _required(annotation: Any) -> Any:
+def field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInfo | None:
+    """Returns what a model says of the key at a location inside it; ``None`` if none is there."""
+    inner = _annotation_at(model, location[:-1])
+    if isinstance(inner, type) and issubclass(inner, BaseModel):
+        return _field_of(inner, location[-1])
+    return None
+
+
+def _annotation_at(model: type[BaseModel], location: Iterable[int | str]) -> Any:
+    """Returns the type of what stands at a location inside a model, ``None`` if nothing does."""
+    annotation: Any = model
+    for part in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = _field_of(annotation, part)
+            annotation = field.annotation if field else None
+        else:
+            annotation = next(reversed(get_args(annotation)), None)
+        annotation = required(annotation)
+    return annotation
+
+
+def _field_of(model: type[BaseModel], key: int | str) -> FieldInfo | None:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    return fields.get(str(key))
+
+
+def required(annotation: Any) -> Any:
     """Returns an optional annotation's other half, without its metadata."""
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
