@@ -49,3 +49,7 @@ class InvalidInputError(QnetsimError, ValueError):
 
 class SimulationError(QnetsimError, RuntimeError):
     """A simulation was asked for something it cannot do."""
+
+
+class CollectionError(QnetsimError, RuntimeError):
+    """Rows of a study cannot be collected further; what is stored stays and can be gone on with."""
