@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qnetsim.result import Result
     from qnetsim.scenario import Scenario, load_scenario
     from qnetsim.simulation import Simulation, simulate
+    from qnetsim.study.study import Study, load_study
     from qnetsim.timeline import Timeline
     from qnetsim.trace import Trace
 
@@ -55,10 +56,12 @@ _HOMES = {
     "Scenario": "scenario",
     "Simulation": "simulation",
     "SimulationError": "errors",
+    "Study": "study.study",
     "Timeline": "timeline",
     "Trace": "trace",
     "Trap": "nodes.memory",
     "load_scenario": "scenario",
+    "load_study": "study.study",
     "simulate": "simulation",
 }
 
@@ -87,11 +90,13 @@ __all__ = [
     "Scenario",
     "Simulation",
     "SimulationError",
+    "Study",
     "Timeline",
     "Trace",
     "Trap",
     "__version__",
     "load_scenario",
+    "load_study",
     "simulate",
 ]
 

@@ -200,7 +200,7 @@ def _link_parts(
     name = data["protocol"]["link"]
     link = data["links"][name]
     ends = {(node, link["station"]) for node in link["nodes"]}
-    tables = ("fibres", "free_space", "classical") if path == LENGTH else ()
+    tables: tuple[str, ...] = ("fibres", "free_space", "classical") if path == LENGTH else ()
     kind, rest = parts[0], parts[1:]
     if kind in _ROUTES:
         tables = (_ROUTES[kind],)
