@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -36,6 +37,18 @@ Clicks = tuple[float, ...]
 Readings = tuple[tuple[float, float, float], ...]
 Photons = dict[tuple[int, int], float]
 """Chances of so many photons in front of D1 and D2."""
+
+
+class _Memories(NamedTuple):
+    """A state of the memories, not normalised, with no coherence but between 01 and 10.
+
+    Attributes:
+        populations: of 00, 01, 10, 11.
+        coherence: <01|rho|10>.
+    """
+
+    populations: Sequence[float]
+    coherence: complex = 0.0
 
 
 class SecondEmission(NamedTuple):
@@ -143,7 +156,7 @@ def single_click_causes(
         sum. Each entry is positive semidefinite.
     """
     n_sets = OVER_COUNTED * (2 if attempt.number_resolving else 1)
-    parts: dict[str, list[tuple[Clicks, NDArray[np.complex128]]]] = {cause: [] for cause in CAUSES}
+    parts: dict[str, list[tuple[Clicks, _Memories]]] = {cause: [] for cause in CAUSES}
     by_photons = _single_emissions(attempt) | {SECOND_EMISSION: _second_emissions(attempt)}
     for cause, photons in by_photons.items():
         for (n1, n2), state in photons.items():
@@ -154,15 +167,21 @@ def single_click_causes(
     for cause, terms in parts.items():
         if terms:
             chances, states = zip(*terms, strict=True)
+            populations, coherences = zip(*states, strict=True)
             # Not a product of matrices: opposite coherences must cancel to the last digit.
-            weighted = np.array(chances)[:, :, None, None] * np.array(states)[:, None]
-            causes[cause] = weighted.sum(axis=0)
+            weights = np.array(chances)[:, :, None]
+            weighted = (weights * np.array(populations)[:, None]).sum(axis=0)
+            causes[cause][:, _DIAGONAL, _DIAGONAL] = weighted
+            if any(coherences):
+                coherence = (weights[:, :, 0] * np.array(coherences)[:, None]).sum(axis=0)
+                causes[cause][:, 1, 2], causes[cause][:, 2, 1] = coherence, coherence.conj()
     return causes
 
 
-def _single_emissions(
-    attempt: SingleClickAttempt,
-) -> dict[str, dict[tuple[int, int], NDArray[np.complex128]]]:
+_DIAGONAL = np.arange(4)
+
+
+def _single_emissions(attempt: SingleClickAttempt) -> dict[str, dict[tuple[int, int], _Memories]]:
     """For each cause, the states by the photons that reached (D1, D2); no memory emits twice."""
     (q1, b1, _), (q2, b2, _) = _branches(attempt)
     e1, e2 = attempt.efficiencies
@@ -171,31 +190,27 @@ def _single_emissions(
     # 1 - visibility, with the digits of a small overlap deficit or phase noise.
     blur = (1 - overlap) / (1 + math.sqrt(overlap)) - math.sqrt(overlap) * math.expm1(-noise)
 
-    from_one = np.array([0.0, q1 * b2 * e2, b1 * q2 * e1, 0.0]) / 2
-    coherence = np.zeros((4, 4), dtype=complex)
-    coherence[1, 2] = cmath.rect(math.sqrt(from_one[1]) * math.sqrt(from_one[2]), phi)
-    coherence[2, 1] = coherence[1, 2].conj()
-    undetected = np.kron([q1, b1 * (1 - e1)], [q2, b2 * (1 - e2)])
+    one, other = q1 * b2 * e2 / 2, b1 * q2 * e1 / 2
+    coherence = cmath.rect(math.sqrt(one) * math.sqrt(other), phi)
+    undetected = [p1 * p2 for p1 in (q1, b1 * (1 - e1)) for p2 in (q2, b2 * (1 - e2))]
     both = _interfering(e1, e2, overlap)
     del both[0, 0]
 
     ports = ((1, 0), (0, 1))
     return {
         PHOTON: {
-            port: visibility * (np.diag(from_one) + sign * coherence)
-            for port, sign in zip(ports, (1, -1), strict=True)
+            port: _Memories((0, visibility * one, visibility * other, 0), visibility * turned)
+            for port, turned in zip(ports, (coherence, -coherence), strict=True)
         },
-        DISTINGUISHABLE: dict.fromkeys(ports, blur * np.diag(from_one)),
-        BOTH_EMITTED: {n: np.diag([0, 0, 0, b1 * b2 * chance]) for n, chance in both.items()},
-        DARK: {(0, 0): np.diag(undetected)},
+        DISTINGUISHABLE: dict.fromkeys(ports, _Memories((0, blur * one, blur * other, 0))),
+        BOTH_EMITTED: {n: _Memories((0, 0, 0, b1 * b2 * chance)) for n, chance in both.items()},
+        DARK: {(0, 0): _Memories(undetected)},
     }
 
 
-def _second_emissions(
-    attempt: SingleClickAttempt,
-) -> dict[tuple[int, int], NDArray[np.complex128]]:
+def _second_emissions(attempt: SingleClickAttempt) -> dict[tuple[int, int], _Memories]:
     """The states by the photons that reached (D1, D2), where a memory at least emits twice."""
-    states: dict[tuple[int, int], NDArray[np.complex128]] = {}
+    populations: dict[tuple[int, int], list[float]] = {}
     branches = _branches(attempt)
     for kinds in product(range(3), repeat=2):
         weight = branches[0][kinds[0]] * branches[1][kinds[1]]
@@ -209,9 +224,8 @@ def _second_emissions(
                 photons = _beside(photons, twice.first)
         memory = 2 * (kinds[0] != _NONE) + (kinds[1] != _NONE)
         for seen, chance in photons.items():
-            state = states.setdefault(seen, np.zeros((4, 4), dtype=complex))
-            state[memory, memory] += weight * chance
-    return states
+            populations.setdefault(seen, [0.0] * 4)[memory] += weight * chance
+    return {seen: _Memories(chances) for seen, chances in populations.items()}
 
 
 _NONE, _ONCE, _TWICE = range(3)
