@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,13 +12,13 @@ from qnetsim import units
 from qnetsim.budget import LINEAR_OPTICS
 from qnetsim.channels.channel import scaled_to
 from qnetsim.network import Network
-from qnetsim.nodes.memory import MemoryNode, Trap
+from qnetsim.nodes.memory import MemoryNode
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import LinkExpectation, link_expectation
 from qnetsim.protocols.session import Timing
 from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure, tidy
-from qnetsim.result import Result
 from qnetsim.simulation import Report, Simulation
+from qnetsim.study.steady import steady_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +27,6 @@ LENGTH_LABEL = "fibre in all (km)"
 LONGEST_POINT_S = 1e6
 _RELOADS = 20
 _MOST_HERALDS = 200_000
-_BLOCKS = 16
-_INSTANT = 1e-6
 
 
 class Labels(NamedTuple):
@@ -180,9 +177,9 @@ def simulate_rates(
         result = simulation.run(_long_enough_s(longer, protocol.link, heralds), go_on)
         if result.partial:
             break
-        rate = _steady_rate(result, length_m, traps)
+        rate = steady_rate(result, traps)
         if rate is not None:
-            rates.append(rate)
+            rates.append(SimulatedRate(length_m, rate.value, rate.stderr))
         if report and not report(done + 1):
             break
     return rates
@@ -196,7 +193,7 @@ def point_seeds(seed: int, points: int) -> list[int]:
 def _long_enough_s(network: Network, link: str, heralds: int) -> float:
     """Returns how long to simulate, in s: so many heralds, and many reloads of a trap.
 
-    Reloads count only up to a number of heralds; ``reload_variance`` tells what they leave open.
+    Reloads count only up to a number of heralds; ``study.steady`` tells what they leave open.
     """
     expected = link_expectation(network, link, LONGEST_POINT_S)
     arms = network.arms(link)
@@ -214,66 +211,6 @@ def _reload_s(node: MemoryNode) -> float:
     if node.trap is None or node.trap.lifetime_s is None:
         return 0.0
     return node.trap.loading_mean_s + node.trap.lifetime_s
-
-
-def reload_variance(traps: Sequence[Trap | None], duration_s: float) -> float:
-    r"""Returns how much the share of time scatters in which every particle is there.
-
-    Each trap loses and loads its particle independently of the others, in the steady state. With D
-    a trap's mean loading time, L its lifetime, r = D/L and k = 1/D + 1/L, the covariance of all
-    particles' presence a time t apart, over its mean squared, is the product of 1 + r exp(-k t),
-    less 1. Its mean over all pairs of instants of a run of length T is
-
-    .. math::
-        \sum_{S \neq \emptyset} \Bigl(\prod_{i \in S} r_i\Bigr)
-        g\Bigl(T \sum_{i \in S} k_i\Bigr), \quad g(x) = \frac{2 (x - 1 + e^{-x})}{x^2}
-
-    with S the sets of traps.
-
-    Args:
-        traps: of the nodes; one that never loses its particle or loads at once scatters nothing.
-        duration_s: T, in s.
-
-    Returns:
-        The variance of that share over its mean squared.
-    """
-    reloading = [
-        (trap.loading_mean_s / trap.lifetime_s, 1 / trap.loading_mean_s + 1 / trap.lifetime_s)
-        for trap in traps
-        if trap is not None and trap.lifetime_s is not None and trap.loading_mean_s
-    ]
-    subsets = chain.from_iterable(
-        combinations(reloading, size) for size in range(1, len(reloading) + 1)
-    )
-    return math.fsum(
-        math.prod(ratio for ratio, _ in subset)
-        * _mean_decay(duration_s * math.fsum(rate_per_s for _, rate_per_s in subset))
-        for subset in subsets
-    )
-
-
-def _mean_decay(x: float) -> float:
-    """Returns the mean of exp(-x |u - v|) over u and v in [0, 1]."""
-    return 2 * (x + math.expm1(-x)) / x**2 if x > _INSTANT else 1.0
-
-
-def _steady_rate(
-    result: Result, length_m: float, traps: Sequence[Trap | None]
-) -> SimulatedRate | None:
-    """Returns the rate after a start-up, with the larger of two errors.
-
-    One is what the scatter of its blocks shows, the other that of so many heralds and reloads: a
-    few blocks show too little where a reload outlasts them, and now and then by chance.
-    """
-    edges = np.linspace(0, result.sim_time_s, _BLOCKS + 2)
-    counts = np.histogram(result.heralds.time_s, edges)[0][1:]
-    block_s = float(edges[1])
-    if not counts.sum():
-        return None
-    mean = float(np.mean(counts))
-    foretold = mean * math.sqrt(1 / counts.sum() + reload_variance(traps, _BLOCKS * block_s))
-    scatter = float(np.std(counts, ddof=1)) / math.sqrt(_BLOCKS)
-    return SimulatedRate(length_m, mean / block_s, max(foretold, scatter) / block_s)
 
 
 def default_lengths_m(own_m: float, points: int) -> list[float]:

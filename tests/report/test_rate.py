@@ -18,11 +18,11 @@ from qnetsim.report.rate import (
     default_lengths_m,
     draw_rates,
     rate_at,
-    reload_variance,
     simulate_rates,
     stretched,
 )
 from qnetsim.scenario import Scenario
+from qnetsim.study.steady import reload_variance
 
 
 def ideal(length_m: float) -> qn.Network:
