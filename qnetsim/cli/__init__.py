@@ -13,9 +13,12 @@ import click
 import qnetsim
 from qnetsim.cli.audit import audit
 from qnetsim.cli.budget import budget
+from qnetsim.cli.collect import collect
+from qnetsim.cli.combine import combine
 from qnetsim.cli.common import FAILED, INTERRUPTED, WRONG_INPUT
 from qnetsim.cli.keyrate import keyrate
 from qnetsim.cli.plot import plot
+from qnetsim.cli.report import report
 from qnetsim.cli.run import run
 from qnetsim.cli.threshold import threshold
 
@@ -26,7 +29,7 @@ def cli() -> None:
     """Simulate event-ready quantum links, from the laser pulse to secret bits."""
 
 
-for command in (run, budget, plot, audit, keyrate, threshold):
+for command in (run, budget, plot, audit, keyrate, threshold, report, collect, combine):
     cli.add_command(command)
 
 

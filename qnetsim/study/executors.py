@@ -7,6 +7,7 @@ imports numpy, so that workers can be told how many threads to use before they l
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
@@ -27,16 +28,13 @@ from qnetsim.errors import CollectionError, Fault, InvalidInputError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    )
-}
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 DASK = "dask://"
 
 _CONTEXT = get_context("spawn")  # a fork would inherit locks, threads and open files
@@ -190,7 +188,7 @@ class _Worker:
         self._line, there = _CONTEXT.Pipe()
         self.process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
         before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(ONE_THREAD)
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
         try:
             self.process.start()
         finally:
@@ -268,12 +266,14 @@ class Cluster(Executor):
         if not place.rpartition(":")[0] or not place.rpartition(":")[2].isdecimal():
             raise InvalidInputError([Fault("--executor", name, "must read dask://HOST:PORT")])
         try:
-            from distributed import Client
+            distributed: Any = importlib.import_module("distributed")
         except ModuleNotFoundError:
             raise CollectionError("Dask is not installed: pip install 'qnetsim[cluster]'") from None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it says so by tracebacks
         try:
-            self._client = Client(f"tcp://{place}", timeout=_ANSWER_S, set_as_default=False)
+            self._client = distributed.Client(
+                f"tcp://{place}", timeout=_ANSWER_S, set_as_default=False
+            )
         except (OSError, ValueError) as error:
             bound = f"no Dask scheduler answers there: {error}"
             raise InvalidInputError([Fault("--executor", name, bound)]) from None
@@ -325,7 +325,7 @@ def _hand_over(done: Future[T], future: Future[T]) -> None:
     """Settles a future by one of Dask's, whose lost workers become ``BrokenExecutor``."""
     from distributed import CancelledError as TheirCancelled
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         future.set_result(done.result())

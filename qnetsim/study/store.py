@@ -82,6 +82,7 @@ class Contents:
         name: the file.
 
     Attributes:
+        name: the file.
         version: of qnetsim, that wrote it; empty where the store is.
         study_lines: the distinct lines of its studies, in the file's order.
         size_bytes: of all whole lines.
@@ -93,7 +94,7 @@ class Contents:
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
         self._fd = os.open(name, os.O_RDONLY)
         weakref.finalize(self, os.close, self._fd)
         self.reopen()
@@ -132,7 +133,7 @@ class Contents:
         """What a reader should be told, if anything."""
         if not self.torn_bytes:
             return None
-        return f"{self._name}: the last line is torn, and left out ({self.torn_bytes} bytes)"
+        return f"{self.name}: the last line is torn, and left out ({self.torn_bytes} bytes)"
 
     @property
     def rows(self) -> Iterator[Row]:
@@ -165,7 +166,7 @@ class Contents:
             line = self._file.readline()
             block = block_of(line)
             if lines.setdefault(block, line) != line:
-                raise conflict(self._name, strong_id, block)
+                raise conflict(self.name, strong_id, block)
             place = self._before[place]
         return [Found(block, lines[block]) for block in sorted(lines)]
 
@@ -221,7 +222,7 @@ class Contents:
             raise self._fault(1, "is no store of qnetsim's")
 
     def _fault(self, number: int, bound: str) -> InvalidInputError:
-        place = self._name if number == 1 else f"{self._name}, line {number}"
+        place = self.name if number == 1 else f"{self.name}, line {number}"
         return InvalidInputError([Fault(place, "", bound)])
 
 
@@ -232,7 +233,7 @@ def block_of(line: bytes) -> int:
 
 def conflict(name: str, strong_id: str, block: int) -> InvalidInputError:
     """Returns what to raise where two rows have one key and differ."""
-    bound = "stands there twice with different rows: one of them is not what this version computes"
+    bound = "was stored twice and differs: one of the two is not what this version computes"
     return InvalidInputError([Fault(name, f"id {strong_id}, block {block}", bound)])
 
 

@@ -1,0 +1,234 @@
+"""The store: lines that only grow, torn ends, versions, locks, full disks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cheap
+import pytest
+
+import qnetsim
+from qnetsim.errors import CollectionError, InvalidInputError
+from qnetsim.study import store as module
+from qnetsim.study.store import Store, header, line_of, read_store, study_line
+from qnetsim.study.study import Study
+
+IDS = ["0" * 64, "ab" * 32]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return cheap.study(tmp_path, 3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "r.jsonl"
+
+
+def row(strong_id: str = IDS[0], block: int = 0, heralds: int = 5) -> bytes:
+    counts = {"heralds": heralds, "sim_time_s": 0.1 + heralds}
+    return line_of({"id": strong_id, "block": block, "seed": 7, "counts": counts})
+
+
+def stored(path: Path, study: Study, *lines: bytes) -> bytes:
+    with Store(path, study) as opened:
+        for line in lines:
+            opened.append(line)
+    return path.read_bytes()
+
+
+def refusal(path: Path, study: Study) -> str:
+    """Returns why a store is refused, which changes nothing of it."""
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(InvalidInputError) as refused:
+        Store(path, study)
+    assert before is None or path.read_bytes() == before
+    return str(refused.value)
+
+
+def test_a_new_store_begins_with_its_format_and_its_study(path: Path, study: Study) -> None:
+    lines = stored(path, study, row()).splitlines(keepends=True)
+    assert json.loads(lines[0]) == {"qnetsim_store": 1, "version": qnetsim.__version__}
+    assert json.loads(lines[1]) == {"study": study.definition()}
+    assert lines[2] == row()
+    assert len(lines) == 3
+
+
+def test_rows_are_found_again_by_task_in_the_order_of_blocks(path: Path, study: Study) -> None:
+    stored(path, study, row(block=2), row(IDS[1]), row(block=0))
+    with Store(path, study) as opened:
+        assert [found["block"] for found in opened.done(IDS[0])] == [0, 2]
+        assert [found["block"] for found in opened.done(IDS[1])] == [0]
+        assert opened.done("1" * 64) == []
+        opened.append(row(block=1))
+        assert [found["block"] for found in opened.done(IDS[0])] == [0, 1, 2]
+    contents = read_store(path)
+    assert contents.count == 4
+    assert [(r["id"], r["block"]) for r in contents.rows] == [
+        (IDS[0], 0), (IDS[0], 1), (IDS[0], 2), (IDS[1], 0),
+    ]  # fmt: skip
+
+
+def test_an_opened_store_has_its_study_once_and_another_beside_it(
+    path: Path, study: Study, tmp_path: Path
+) -> None:
+    before = stored(path, study, row())
+    assert stored(path, study) == before
+    other = cheap.study(tmp_path, 4, name="other")
+    assert stored(path, other) == before + study_line(other.definition())
+    assert [said["name"] for said in read_store(path).studies] == ["cheap", "other"]
+
+
+@pytest.mark.parametrize("torn", [1, 20, len(row()) - 1])
+def test_a_torn_last_line_is_dropped_with_a_notice_and_cut_off_before_the_next(
+    path: Path, study: Study, torn: int
+) -> None:
+    whole = stored(path, study, row(block=0))
+    path.write_bytes(whole + row(block=1)[:torn])
+    contents = read_store(path)
+    assert contents.count == 1
+    assert contents.notice == f"{path}: the last line is torn, and left out ({torn} bytes)"
+    with Store(path, study) as opened:
+        assert opened.notice == contents.notice
+        assert path.read_bytes() == whole
+        opened.append(row(block=2))
+        assert [found["block"] for found in opened.done(IDS[0])] == [0, 2]
+    assert path.read_bytes() == whole + row(block=2)
+    assert read_store(path).notice is None
+
+
+def test_a_store_torn_anywhere_is_gone_on_with(path: Path, study: Study) -> None:
+    whole = stored(path, study, row())
+    ends = [*range(len(header()) + 5), *range(len(header()) + 5, len(whole), 37), len(whole) - 1]
+    for end in ends:
+        path.write_bytes(whole[:end])
+        assert stored(path, study, row()).count(row()) == 1
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"name,value\n1,2\n", "r.jsonl: is no store of qnetsim's"),
+        (b"some notes without an end", "r.jsonl: is no store of qnetsim's"),
+        (b"[1]\n", "r.jsonl: is no store of qnetsim's"),
+        (b"\x00\xff\n", "r.jsonl: is no store of qnetsim's"),
+        (b'{"qnetsim_store":2,"version":"9"}\n', "is format 2 of stores; this qnetsim reads 1"),
+        (b'{"qnetsim_store":1,"version":"0.0.9"}\n', "was written by qnetsim 0.0.9, and this is"),
+        (header() + b"{}\n", "r.jsonl, line 2: is no line of a store"),
+        (header() + row().replace(b":", b": ") + row(), "r.jsonl, line 2: is no line of a store"),
+        (header() + b"\0" * 30 + b"\n" + row(), "r.jsonl, line 2: is no line of a store"),
+        (header() + b'{"study":3}\n', "r.jsonl, line 2: is no line of a study"),
+    ],
+)
+def test_what_is_no_store_is_refused_and_not_changed(
+    path: Path, study: Study, text: bytes, reason: str
+) -> None:
+    path.write_bytes(text)
+    assert reason in refusal(path, study)
+    with pytest.raises(InvalidInputError, match="jsonl"):
+        read_store(path)
+
+
+def test_stores_written_one_after_the_other_into_a_file_are_one_store(
+    path: Path, study: Study
+) -> None:
+    whole = stored(path, study, row(), row(IDS[1]))
+    path.write_bytes(whole + whole)
+    contents = read_store(path)
+    assert len(list(contents.rows)) == 2
+    assert len(contents.studies) == 1
+
+
+def test_two_rows_of_one_key_that_differ_are_refused_by_name(path: Path, study: Study) -> None:
+    whole = stored(path, study, row(heralds=5))
+    path.write_bytes(whole + row(heralds=6))
+    with pytest.raises(InvalidInputError, match=f"id {IDS[0]}, block 0: was stored twice and diff"):
+        list(read_store(path).rows)
+
+
+def test_a_second_collector_is_kept_out_and_says_so(path: Path, study: Study) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import cheap, pathlib;"
+        "from qnetsim.study.store import Store;"
+        "Store(sys.argv[2], cheap.study(pathlib.Path(sys.argv[2]).parent, 3))"
+    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parent), str(path)]
+    link = path.with_name("link.jsonl")
+    link.symlink_to(path)
+    with Store(path, study) as opened:
+        opened.append(row())
+        assert "another collector is at work on it" in refusal(path, study)
+        assert "another collector is at work on it" in refusal(link, study), "one file, two names"
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert "another collector is at work on it" in second.stderr
+        opened.append(row(block=1))
+    assert read_store(path).count == 2
+    assert subprocess.run(command, timeout=60, check=True)
+
+
+def test_a_file_system_without_locks_says_so(
+    path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert "cannot be locked: No locks available; collect on another" in refusal(path, study)
+
+
+def test_folders_and_devices_are_refused(path: Path, study: Study, tmp_path: Path) -> None:
+    assert "cannot be written: it is no regular file" in refusal(tmp_path, study)
+    assert "cannot be written: it is no regular file" in refusal(Path(os.devnull), study)
+    os.mkfifo(path)
+    assert "cannot be written: it is no regular file" in refusal(path, study)
+    assert "No such file or directory" in refusal(tmp_path / "missing" / "r.jsonl", study)
+    with pytest.raises(InvalidInputError, match="cannot be read: it is no regular file"):
+        read_store(tmp_path)
+    with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
+        read_store(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
+def test_a_read_only_place_is_refused(
+    path: Path, study: Study, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def read_only(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(module.os, "open", read_only)
+    assert refusal(path, study) == f"{path}: cannot be written: {os.strerror(error)}"
+
+
+@pytest.mark.parametrize("written", [0, 1, 40])
+def test_a_full_disk_keeps_what_was_stored_and_nothing_of_what_was_not(
+    path: Path, study: Study, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    whole = stored(path, study, row())
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if written and len(data) == len(row(block=1)):
+            return write(fd, data[:written])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Store(path, study) as opened:
+        monkeypatch.setattr(module.os, "write", full)
+        with pytest.raises(CollectionError, match="No space left on device. The rows before are"):
+            opened.append(row(block=1))
+        monkeypatch.undo()
+    assert path.read_bytes() == whole
+    assert stored(path, study, row(block=1)) == whole + row(block=1)
+
+
+def test_what_is_not_finite_is_no_row() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        line_of({"x": float("nan")})
