@@ -1,37 +1,59 @@
-"""From rows to figures with intervals, and when a point has enough rows."""
+"""From rows to figures with intervals, and when a point has enough rows.
+
+Every interval holds its figure with 95 % chance.
+
+A rate has two of them, and the wider counts. One takes heralds for a Poisson process: exact by the
+gamma law where blocks end after so many rounds, so that time is what is random; after Garwood
+(1936) where they may end after a time. The other, from five blocks on, takes no more than that
+blocks are independent: Student's t on the scatter of blocks, for the logarithm of the rate. Heralds
+of links that pause (a trap that reloads, a fibre that is realigned) come in bursts, and only the
+scatter knows it. Where every attempt heralds, as in a link of photon pairs without a herald,
+nothing is left to chance: the Poisson interval shrinks with the root of 1 - p.
+
+S and the error rates have standard errors as ``Result`` gives them; error rates and shares of
+causes have Clopper and Pearson's interval, S and fidelity the normal one inside what they can be.
+The key rate's error is that of the infinitesimal jackknife over rounds: what one round more of each
+kind would change, weighted by how often the kind came. It therefore knows of every correlation
+between S, the error rates and the share of key rounds. The rate and its interval are clipped at 0
+at the end; the standard error is that of the rate before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, reduce
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qnetsim.protocols import bell_test
+from qnetsim.protocols.bell_test import Estimate
+from qnetsim.result import key_rate
+from qnetsim.study.closed_form import LIFT_BITS, ClosedForm, closed_form_of
 from qnetsim.study.definition import Stop
 from qnetsim.study.study import Study
+from qnetsim.study.tally import Counts, add, table_of
 from qnetsim.study.task import Task
+from qnetsim.study.uncertain import (
+    Figure,
+    HeraldRate,
+    bounded,
+    clipped,
+    share,
+    time_share,
+)
 
 Row = Mapping[str, Any]
-
-
-class Figure(NamedTuple):
-    """A figure of a point.
-
-    Attributes:
-        value: the estimate.
-        stderr: its standard error.
-        low: the lower end of its 95 % interval.
-        high: the upper end.
-        expected: the closed form, or ``None``.
-    """
-
-    value: float
-    stderr: float
-    low: float
-    high: float
-    expected: float | None = None
+Table = NDArray[np.float64]
 
 
 class Ending:
     """When a point has enough blocks: takes its rows from block 0 on, one by one.
+
+    A block that failed ends its point: the next ones would fail too. The rule sees counts of whole
+    blocks only, in their order, so it ends where it would have ended had nothing else been there.
 
     Args:
         repeats: blocks at most.
@@ -39,11 +61,32 @@ class Ending:
     """
 
     def __init__(self, repeats: int, stop: Stop | None) -> None:
-        raise NotImplementedError
+        self._repeats = repeats
+        self._stop = stop
+        self._blocks = 0
+        self._rounds = 0
+        self._rate = HeraldRate()
 
     def add(self, row: Row) -> bool:
         """Takes the next block's row; returns whether the point ends with it."""
-        raise NotImplementedError
+        self._blocks += 1
+        if "error" in row or self._blocks >= self._repeats:
+            return True
+        stop = self._stop
+        if stop is None:
+            return False
+        counts = row["counts"]
+        self._rate.add(counts)
+        self._rounds += sum(sums["n"] for sums in counts["rounds"].values())
+        return (
+            (stop.heralds is not None and self._rate.heralds >= stop.heralds)
+            or (stop.rounds is not None and self._rounds >= stop.rounds)
+            or (
+                stop.relative_error is not None
+                and self._rate.heralds > 0
+                and self._rate.stderr_hz <= stop.relative_error * self._rate.rate_hz
+            )
+        )
 
 
 def ended_after(rows: Iterable[Row], repeats: int, stop: Stop | None) -> int | None:
@@ -54,20 +97,171 @@ def ended_after(rows: Iterable[Row], repeats: int, stop: Stop | None) -> int | N
         repeats: blocks at most.
         stop: what ends it before.
     """
-    raise NotImplementedError
+    ending = Ending(repeats, stop)
+    return next((k for k, row in enumerate(rows, 1) if ending.add(row)), None)
 
 
 def totals(rows: Iterable[Row]) -> dict[str, Any]:
     """Returns the summed counts of a point's rows, added in the order given: that of blocks."""
-    raise NotImplementedError
+    return reduce(add, (row["counts"] for row in rows), {})
 
 
 def figures(study: Study, task: Task, rows: Sequence[Row]) -> dict[str, Figure]:
     """Returns the figures of a point under the names of ``Result.summary``.
+
+    A figure that the rows do not give (S where a setting was not played) is left out.
+    ``duty_cycle`` is the share of time in which the link attempts, ``duty_cycle.NODE.ACTIVITY``
+    what a node's time goes on, ``heralds_by_cause.CAUSE`` a cause's share of the heralds.
 
     Args:
         study: the study.
         task: the point's.
         rows: its rows in the order of blocks; failed ones are left out.
     """
-    raise NotImplementedError
+    worked = [row for row in rows if "error" not in row]
+    if not worked:
+        return {}
+    counts = totals(worked)
+    closed = closed_form_of(task)
+    rate = HeraldRate()
+    for row in worked:
+        rate.add(row["counts"])
+    by_rounds = study.block.duration_s is None
+    found: dict[str, Figure | None] = {
+        "herald_rate_hz": rate.figure(by_rounds)._replace(expected=closed.herald_rate_hz),
+        "heralded_fidelity": _fidelity(counts["fidelity"], closed.fidelity),
+        **_bell_test(counts, closed),
+        **_key_rates(counts, rate.figure(by_rounds), closed),
+        **_times(worked, closed),
+        **_causes(counts, closed),
+    }
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _fidelity(sums: Counts, expected: float | None) -> Figure | None:
+    n = sums["n"]
+    if not n:
+        return None
+    mean = sums["sum"] / n
+    variance = max(0.0, sums["sum_sq"] / n - mean**2)
+    return bounded(mean, math.sqrt(variance / n), 0.0, 1.0, expected)
+
+
+def _bell_test(counts: Counts, closed: ClosedForm) -> dict[str, Figure | None]:
+    """Returns S and the error rates."""
+    tables, protocol = table_of(counts), closed.protocol
+    chsh = bell_test.chsh_value(_correlators(tables), protocol.chsh_terms)
+    pairs = [(x, y) for x, y in protocol.key_pairs]
+    known = closed.qbers if len(closed.qbers) == len(pairs) else [None] * len(pairs)
+    return {
+        "chsh_s": chsh and bounded(chsh.value, chsh.stderr, -4.0, 4.0, closed.chsh_s),
+        "qber": _errors(tables, pairs, closed, closed.qber),
+        **{
+            f"qber_{k}": _errors(tables, [pair], closed, expected)
+            for k, (pair, expected) in enumerate(zip(pairs, known, strict=True))
+        },
+    }
+
+
+def _correlators(tables: Mapping[tuple[int, int], Table]) -> dict[tuple[int, int], Estimate]:
+    estimates = {}
+    for settings, table in tables.items():
+        equal, n = int(np.trace(table)), int(table.sum())
+        stderr = 2 * bell_test.share_stderr(equal, n)
+        estimates[settings] = Estimate(2 * equal / n - 1, stderr, n)
+    return estimates
+
+
+def _errors(
+    tables: Mapping[tuple[int, int], Table],
+    pairs: Sequence[tuple[int, int]],
+    closed: ClosedForm,
+    expected: float | None,
+) -> Figure | None:
+    """Returns the share of the rounds of some settings whose outcomes are wrong."""
+    played = [tables[pair] for pair in pairs if pair in tables]
+    n = int(sum(table.sum() for table in played))
+    equal = int(sum(np.trace(table) for table in played))
+    if not n:
+        return None
+    return share(equal if closed.protocol.key_anticorrelated else n - equal, n, expected)
+
+
+def _key_rates(counts: Counts, heralds: Figure, closed: ClosedForm) -> dict[str, Figure | None]:
+    """Returns the key rate a round and a second."""
+    tables = table_of(counts)
+    unclipped = closed.certified_rate or partial(_unclipped, closed)
+    value = unclipped(tables)
+    if closed.protocol.bound == "none" or value is None:
+        return {}
+    stderr = _jackknifed(unclipped, tables, value)
+    rounds_hz = sum(float(table.sum()) for table in tables.values()) / counts["sim_time_s"]
+    relative = heralds.stderr / heralds.value if heralds.value else 0.0
+    stderr_hz = rounds_hz * math.hypot(stderr, value * relative)
+    a_second = clipped(value * rounds_hz, stderr_hz, closed.key_rate_bits_per_s)
+    return {
+        "key_rate_bits_per_round": clipped(value, stderr, closed.key_rate_bits_per_round),
+        "key_rate_bits_per_s": a_second,
+    }
+
+
+def _unclipped(closed: ClosedForm, tables: Mapping[tuple[int, int], Table]) -> float | None:
+    """Returns the key rate of observed rounds, below 0 where there is no key."""
+    protocol = closed.protocol
+    chsh = bell_test.chsh_value(_correlators(tables), protocol.chsh_terms)
+    errors = [_errors(tables, [(x, y)], closed, None) for x, y in protocol.key_pairs]
+    qbers = [error.value for error in errors if error is not None]
+    if chsh is None or len(qbers) < len(errors):
+        return None
+    total = sum(table.sum() for table in tables.values())
+    sifting = sum(tables[x, y].sum() for x, y in protocol.key_pairs) / total
+    leak_bits = protocol.leak_bits_per_round
+    lifted = key_rate(protocol.bound, chsh.value, qbers, float(sifting), leak_bits - LIFT_BITS)
+    return lifted - LIFT_BITS
+
+
+_UNSEEN = 0.5
+"""Added to each count for its weight: what never came in a few rounds may come yet."""
+
+
+def _jackknifed(
+    rate: Callable[[Mapping[tuple[int, int], Table]], float | None],
+    tables: Mapping[tuple[int, int], Table],
+    value: float,
+) -> float:
+    """Returns the standard error of a function of all rounds (see the module)."""
+    total = sum(float(table.sum()) for table in tables.values())
+    counts, effects = [], []
+    for settings, table in tables.items():
+        for cell in np.ndindex(table.shape):
+            more = table.copy()
+            more[cell] += 1
+            effects.append((rate({**tables, settings: more}) or 0.0) - value)
+            counts.append(table[cell])
+    weights, changes = np.array(counts) + _UNSEEN, np.array(effects)
+    weights /= weights.sum()
+    mean = float(weights @ changes)
+    return math.sqrt(total * max(0.0, float(weights @ (changes - mean) ** 2)))
+
+
+def _times(rows: Sequence[Row], closed: ClosedForm) -> dict[str, Figure | None]:
+    """Returns what time is spent on."""
+    counts = [row["counts"] for row in rows]
+    times = [c["sim_time_s"] for c in counts]
+    attempting = time_share([c["attempting_s"] for c in counts], times, closed.duty_cycle)
+    found: dict[str, Figure | None] = {"duty_cycle": attempting}
+    for node, activities in totals(rows)["activity_s"].items():
+        for activity in activities:
+            spent = [c["activity_s"].get(node, {}).get(activity, 0.0) for c in counts]
+            found[f"duty_cycle.{node}.{activity}"] = time_share(spent, times, None)
+    return found
+
+
+def _causes(counts: Counts, closed: ClosedForm) -> dict[str, Figure | None]:
+    """Returns the share of heralds that each cause made."""
+    made = counts["heralds_by_cause"]
+    total = sum(made.values())
+    return {
+        f"heralds_by_cause.{cause}": share(n, total, closed.causes.get(cause)) if total else None
+        for cause, n in made.items()
+    }
