@@ -13,7 +13,7 @@ from qnetsim.budget import yield_of
 from qnetsim.photonic_budget import expected as photonic_expected
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.photonic_scenario import PhotonicScenario
-from qnetsim.protocols.diqkd import DIQKD
+from qnetsim.protocols.diqkd import DIQKD, Isolation
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.pulsed import PulsedDIQKD
 from qnetsim.scenario import Scenario
@@ -121,7 +121,8 @@ def _certified_rate(figures: PhotonicResult, tables: Tables) -> float | None:
     for (x, y), table in tables.items():
         counts[x, y, 0, 0] = table
     leak_bits = figures.protocol.leak_bits_per_round - LIFT_BITS
-    protocol = figures.protocol.model_copy(update={"leak_bits_per_round": leak_bits})
+    isolation = Isolation.model_construct(leak_bits_per_round=leak_bits)
+    protocol = figures.protocol.model_copy(update={"isolation": isolation})
     seen = replace(figures, counts=counts.astype(np.int64), protocol=protocol)
     lifted = seen.key_rate_bits_per_round
     return None if lifted is None else lifted - LIFT_BITS
