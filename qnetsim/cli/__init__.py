@@ -19,6 +19,7 @@ from qnetsim.cli.common import FAILED, INTERRUPTED, WRONG_INPUT
 from qnetsim.cli.keyrate import keyrate
 from qnetsim.cli.plot import plot
 from qnetsim.cli.report import report
+from qnetsim.cli.require import require
 from qnetsim.cli.run import run
 from qnetsim.cli.threshold import threshold
 
@@ -29,7 +30,7 @@ def cli() -> None:
     """Simulate event-ready quantum links, from the laser pulse to secret bits."""
 
 
-for command in (run, budget, plot, audit, keyrate, threshold, report, collect, combine):
+for command in (run, budget, plot, audit, keyrate, threshold, report, collect, combine, require):
     cli.add_command(command)
 
 

@@ -41,7 +41,7 @@ class Knob:
         low: the least value allowed.
         high: the greatest.
         whole: whether it is an integer.
-        odds: whether it lies between 0 and 1.
+        odds: whether it lies between 0 and 1, or in a part of that up to 1.
         ranged: whether the user or a study's axis says how far it may go.
     """
 
@@ -192,7 +192,7 @@ def _knob(
     if said.kind not in ("number", "integer"):
         raise InvalidInputError([Fault(path, "", f"is no number to vary ({said.kind})")])
     today = parameters.read(data, path, model)
-    odds = said.low == 0 and said.high == 1 and said.kind == "number"
+    odds = said.high == 1 and 0 <= (said.low or 0) < 1 and said.kind == "number"
     if faults := list(_value_faults(path, today, odds)):
         raise InvalidInputError(faults)
     span = _span(text, path, span_text) if equals else spans.get(path)
@@ -257,7 +257,7 @@ def _ends(
         factor = _FARTHEST_INTEGER if whole else _FARTHEST
         low, high = low / factor, high * factor
     if odds:
-        return max(low, _NEXT_TO_CERTAIN), min(high, 1 - _NEXT_TO_CERTAIN)
+        return max(low, least or _NEXT_TO_CERTAIN), min(high, 1 - _NEXT_TO_CERTAIN)
     if least is not None and least > 0:
         low = max(low, least)
     if most is not None:

@@ -11,6 +11,7 @@ from qnetsim.study.require import ClosedForms, Point
 from qnetsim.study.target import Target
 
 _STEP = 1e-3
+_LEAST = 1e-9
 
 
 class Bar(NamedTuple):
@@ -96,3 +97,9 @@ def _slope(before: float | None, after: float | None, width: float) -> float | N
 def _change(bar: Bar, base: float | None) -> float:
     known = [value for value in (*bar.values, base) if value is not None]
     return max(known) - min(known) if known else 0.0
+
+
+def moving(found: Sensitivity) -> Sensitivity:
+    """Returns the same without the parameters that change nothing."""
+    kept = [bar for bar in found.bars if _change(bar, found.base) > _LEAST * abs(found.base or 0)]
+    return found._replace(bars=tuple(kept))
