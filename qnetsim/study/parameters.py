@@ -68,13 +68,14 @@ def resolve(data: Mapping[str, Any], path: str, model: type[BaseModel]) -> list[
     """
     leaves: dict[str, None] = {}
     faults: list[Fault] = []
+    several = "*" in path or path.startswith("link.")
     for parts in _patterns(data, path, model):
-        for found in _matches(data, parts, model, ()):
+        for found in _matches(data, parts, model, (), several):
             if isinstance(found, Fault):
                 faults.append(found)
             else:
                 leaves[dotted(found)] = None
-    if leaves and not (faults and "*" not in path):
+    if leaves and (several or not faults):
         return list(leaves)
     nearest = next((fault.bound for fault in faults if fault.bound), "names nothing here")
     raise InvalidInputError([Fault(path, "", nearest)])
@@ -255,9 +256,12 @@ def _length_groups(leaves: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _matches(
-    place: Any, parts: _Parts, model: type[BaseModel], done: tuple[str, ...]
+    place: Any, parts: _Parts, model: type[BaseModel], done: tuple[str, ...], several: bool
 ) -> Iterator[tuple[str, ...] | Fault]:
-    """Yields the parameters that a path in the file names, or why it leads nowhere."""
+    """Yields the parameters that a path in the file names, or why it leads nowhere.
+
+    A path that names several parameters leaves out parts whose table is absent; else it is made.
+    """
     part, rest = parts[0], parts[1:]
     if isinstance(place, list):
         known = [str(index) for index in range(len(place))]
@@ -270,7 +274,7 @@ def _matches(
         elif not tables:
             yield Fault(dotted((*done, part)), "", "matches nothing here")
         for key in tables if rest else ():
-            yield from _matches(_at(place, [key]), rest, model, (*done, key))
+            yield from _matches(_at(place, [key]), rest, model, (*done, key), several)
     elif part not in known:
         where = f"'{dotted(done)}' has no '{part}'" if done else f"no '{part}' at the top"
         yield Fault(dotted((*done, part)), "", f"unknown path: {where}{suggestion(part, known)}")
@@ -278,10 +282,11 @@ def _matches(
         yield (*done, part)
     else:
         inner = _at(place, [part])
-        if inner is None or isinstance(inner, dict | list):
-            yield from _matches(inner, rest, model, (*done, part))
+        where = dotted((*done, part))
+        if isinstance(inner, dict | list) or (inner is None and not several):
+            yield from _matches(inner, rest, model, (*done, part), several)
         else:
-            yield Fault(dotted((*done, part)), "", f"'{dotted((*done, part))}' is no table")
+            yield Fault(where, "", f"'{where}' is {'absent' if inner is None else 'no table'}")
 
 
 # --- what a model says of them --------------------------------------------------------------------
