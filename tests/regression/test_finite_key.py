@@ -8,7 +8,8 @@ import pytest
 
 from qnetsim.security.finite.block import Block, shannon_bits
 from qnetsim.security.finite.comparison import analyses
-from qnetsim.security.finite.options import general_key_length, smallest_block
+from qnetsim.security.finite.options import general_key_length
+from qnetsim.security.finite.terms import KeyLength
 
 PLANNED = {"s": 2.64, "q": 0.018}
 OPTIONS = {"eps_sound": 1e-10, "eps_complete": 1e-3, "f_ec": 1.15}
@@ -23,17 +24,20 @@ def oxford_block() -> Block:
     return Block(rounds, fraction, 1 - allowed / fraction, math.floor(syndrome))
 
 
-def test_oxford_block_makes_nearly_four_times_the_key_by_renyi_entropies():
-    lengths = [found.key_length_bits for found in analyses(oxford_block(), 1e-10, 2.0**-61)]
+@pytest.fixture(scope="module")
+def analysed() -> tuple[KeyLength, ...]:
+    return analyses(oxford_block(), 1e-10, 2.0**-61)
+
+
+def test_oxford_block_makes_nearly_four_times_the_key_by_renyi_entropies(analysed):
+    lengths = [found.key_length_bits for found in analysed]
     assert lengths == pytest.approx([95_885, 329_781, 371_120], abs=3)
 
 
-def test_oxford_terms_are_those_of_the_documentation():
-    tables = [
-        {term.name: term.bits for term in found.terms}
-        for found in analyses(oxford_block(), 1e-10, 2.0**-61)
-    ]
-    smoothed, counted, renyi = tables
+def test_oxford_terms_are_those_of_the_documentation(analysed):
+    smoothed, counted, renyi = (
+        {term.name: term.bits for term in found.terms} for found in analysed
+    )
     statistics = "second order", "third order", "smoothing and aborts", "privacy amplification"
     tests = [name for name in smoothed if name.startswith("test bits")]
     assert sum(map(smoothed.get, tests)) == pytest.approx(-135_941, abs=20)
@@ -46,9 +50,9 @@ def test_oxford_terms_are_those_of_the_documentation():
     assert renyi["entropy"] + renyi["privacy amplification"] == pytest.approx(719_276, abs=20)
 
 
-@pytest.mark.slow
 def test_planned_oxford_devices_need_this_many_rounds():
-    smallest = smallest_block(
-        lambda n: general_key_length(**PLANNED, options=OPTIONS | {"n": n}), 1e-2
+    few, enough = (
+        general_key_length(**PLANNED, options=OPTIONS | {"n": round(131_400 * factor)})
+        for factor in (0.985, 1.015)
     )
-    assert smallest == pytest.approx(131_400, rel=0.015)
+    assert few.key_length_bits == 0 < enough.key_length_bits
