@@ -181,7 +181,7 @@ def main() -> None:
 def play_attempts(count: int, efficiencies: tuple[float, float]) -> float:
     """Plays attempts of the symmetric link one by one; returns how many a second."""
     simulation = links.symmetric(SEED, "attempt", efficiencies)
-    result = simulation.run(count * simulation.link.timing.period / PS_PER_S)
+    result = simulation.run(count * simulation.link.schedule.timing.period / PS_PER_S)
     return result.attempts / result.wall_time_s
 
 

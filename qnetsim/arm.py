@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from qnetsim import units
 from qnetsim.channels.channel import PhotonChannel
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.errors import Fault
-from qnetsim.nodes.bsm import BellStation, MidpointSource
+from qnetsim.nodes.bsm import BellStation, MidpointSource, Switch
 from qnetsim.nodes.memory import MemoryNode
 
 _COLOUR_TOLERANCE_M = 1e-9
-_LIFETIMES = 7.0  # after which a thousandth of a photon is left
+LIFETIMES = 7.0
+"""After so many lifetimes a thousandth of a photon is left."""
+
 _ENCODINGS = {"single-photon": "number", "midpoint": "absorbing"}
 
 
@@ -29,6 +32,7 @@ class Arm:
         channel: what carries its photons.
         classical: what carries messages.
         converter: what converts its photons' frequency, or ``None``.
+        switch: of the station, through which its photons pass, or ``None``.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Arm:
     channel: PhotonChannel
     classical: ClassicalChannel
     converter: Converter | None = None
+    switch: Switch | None = None
 
     @property
     def emitted_m(self) -> float | None:
@@ -63,6 +68,8 @@ class Arm:
             factors["converter's filter"] = converter.filter_transmission
             acceptance = converter.spectral_acceptance(self.node.wave_packet_s)
             factors["filter on the photon's line"] = acceptance
+        if self.switch is not None:
+            factors["switch"] = units.transmission(self.switch.insertion_loss_db)
         return factors | self.channel.losses(self.carried_m)
 
     @cached_property
@@ -75,8 +82,9 @@ class Arm:
         """Noise photons a second that reach the station with perfect coupling."""
         if self.converter is None:
             return 0.0
-        carried = math.prod(self.channel.losses(self.carried_m).values())
-        return self.converter.noise_rate_hz * (carried if self.converter.at == "node" else 1.0)
+        passed = math.prod(self.channel.losses(self.carried_m).values())
+        passed = passed if self.converter.at == "node" else 1.0
+        return self.converter.noise_rate_hz * passed * self.losses.get("switch", 1.0)
 
     def transmission(self, time_ps: int) -> float:
         """Returns the chance that a photon emitted at a time in ps reaches the station."""
@@ -162,7 +170,7 @@ def tail_faults(arm: Arm, within_s: float, path: str, otherwise: str) -> Iterato
         path: where the node stands.
         otherwise: what happens where its tail is too long.
     """
-    longest_s = within_s / _LIFETIMES
+    longest_s = within_s / LIFETIMES
     if arm.node.wave_packet_s > longest_s:
         bound = f"must be {longest_s:g} or less, or {otherwise}"
         yield Fault(f"{path}.photon_lifetime_s", f"{arm.node.wave_packet_s:g}", bound)

@@ -24,7 +24,7 @@ from qnetsim.protocols.expectation import (
     link_expectation,
     protocol_expectation,
 )
-from qnetsim.protocols.session import Timing
+from qnetsim.protocols.schedule import Schedule
 from qnetsim.result import key_rate
 
 LINEAR_OPTICS = 0.5
@@ -132,8 +132,10 @@ def budget_of(network: Network, protocol: DIQKD, duration_s: float) -> Budget:
         *_inherent(network, link, duration_s, present),
         *_pauses(network, protocol, duration_s, now),
     ]
-    timing = Timing.of(network.arms(link), network.station_of(link))
-    back_to_back_hz = 1 / units.to_seconds(timing.period)
+    schedule = Schedule.of(
+        network.arms(link), network.station_of(link), network.links[link].multiplexing
+    )
+    back_to_back_hz = schedule.lanes / units.to_seconds(schedule.timing.period)
     attempts = Attempts(back_to_back_hz, now.duty_cycle, now.attempt_rate_hz)
     return Budget(link, attempts, _chains(network, link), present, items)
 

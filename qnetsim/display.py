@@ -99,6 +99,7 @@ def sections(summary: Mapping[str, Any], published: Mapping[str, Published]) -> 
         _figures(summary, published),
         _correlators(summary["correlators"], published),
         _causes(summary["heralds_by_cause"], summary["heralds"] or 0),
+        _array(summary.get("array")),
         _state(summary.get("heralded_state", {})),
         _activities(summary["duty_cycle"]["nodes"]),
         _worth(summary),
@@ -206,6 +207,42 @@ def _causes(causes: Mapping[str, Mapping[str, float | None]], heralds: int) -> S
     ]
     headings = ("cause", "heralds", "share", "closed form")
     return Section("what made the station herald", headings, rows)
+
+
+_OF_ARRAYS = (
+    ("slots", "pairs of slots", "d"),
+    ("lanes", "of them attempt at once, at most", "d"),
+    ("busy_lanes", "and on average", ".4g"),
+    ("spacing_s", "from attempt to attempt (s), at least", ".4g"),
+    ("round_trip_s", "an attempt's round trip (s)", ".4g"),
+    ("round_s", "a herald's delay of its slots (s)", ".4g"),
+    ("law_rate_hz", "heralds a second, if nothing were lost", ".5g"),
+)
+_TURNS = (
+    ("attempts", "attempts"),
+    ("busy", "no slots free: read out, reloaded, announced"),
+    ("cooling", "cooling"),
+)
+
+
+def _array(array: Mapping[str, Any] | None) -> Section:
+    rows: list[tuple[str, ...]] = []
+    if array is not None:
+        counts = array["counts"]
+        rows = [
+            (label, _number(array[key], None, form), array["spacing_by"] or "")
+            if key == "spacing_s"
+            else (label, _number(array[key], None, form), "")
+            for key, label, form in _OF_ARRAYS
+        ]
+        total = counts["total"]
+        for key, label in _TURNS:
+            rows.append((f"turns: {label}", f"{counts[key]}", f"{counts[key] / max(1, total):.4g}"))
+        if counts["blocked"]:
+            rows.append(("attempts that found no measurement free", f"{counts['blocked']}", ""))
+        if counts["heralds_blinded"]:
+            rows.append(("heralds that blind detectors missed", f"{counts['heralds_blinded']}", ""))
+    return Section("array of slots", ("quantity", "value", "why, or share"), rows)
 
 
 def _state(shares: Mapping[str, Mapping[str, float | None]]) -> Section:

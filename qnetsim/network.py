@@ -13,6 +13,7 @@ from qnetsim.channels.channel import PhotonChannel
 from qnetsim.channels.classical import ClassicalChannel
 from qnetsim.channels.converter import Converter
 from qnetsim.errors import Fault, InvalidInputError
+from qnetsim.multiplexing import Multiplexing
 from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.memory import MemoryNode
 from qnetsim.spec import NAME_PATTERN, Name, Spec, described, suggestion
@@ -28,6 +29,9 @@ class Link(Spec):
         "the nodes; the first one's photons enter port 1 of the station"
     )
     station: Name = described("the station in the middle")
+    multiplexing: Multiplexing = described(
+        "modes and how attempts follow each other in them", default=Multiplexing()
+    )
 
 
 class Network:
@@ -86,13 +90,21 @@ class Network:
         _raise_any(_channel_faults(path, node, station, self.nodes, self.stations, laid))
         laid[node, station] = channel
 
-    def link(self, name: str, nodes: tuple[str, str], station: str) -> str:
+    def link(
+        self,
+        name: str,
+        nodes: tuple[str, str],
+        station: str,
+        multiplexing: Multiplexing | None = None,
+    ) -> str:
         """Makes two nodes attempt entanglement through a station; returns the link's name.
 
         Raises:
-            InvalidInputError: the name is taken, a part is unknown, or a channel is missing.
+            InvalidInputError: the name is taken, a part is unknown, a channel is missing, or the
+                parts do not fit each other.
         """
-        link = Link(nodes=list(nodes), station=station)
+        multiplexing = multiplexing or Multiplexing()
+        link = Link(nodes=list(nodes), station=station, multiplexing=multiplexing)
         if name in self.links:
             raise InvalidInputError([Fault(f"links.{name}", "", "the name is taken")])
         _raise_any(
@@ -125,6 +137,7 @@ class Network:
             self.fibres[ends],
             self.classical[ends],
             self.converters.get(ends),
+            self.stations[station].switch,
         )
 
     def station_of(self, link: str) -> BellStation:

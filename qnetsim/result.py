@@ -16,6 +16,7 @@ from qnetsim.network import Network
 from qnetsim.nodes.activity import ACTIVITIES
 from qnetsim.physics.states import Matrix, bell_state, to_qobj
 from qnetsim.protocols import bell_test
+from qnetsim.protocols.array_rate import ArrayExpectation
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import (
     LinkExpectation,
@@ -23,7 +24,8 @@ from qnetsim.protocols.expectation import (
     link_expectation,
     protocol_expectation,
 )
-from qnetsim.protocols.heralding import HeraldLog
+from qnetsim.protocols.heralding import Openings
+from qnetsim.protocols.heralds import HeraldLog
 from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.keyrate import worth_of
 from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
@@ -113,6 +115,8 @@ class Result(display.Shown):
         activity_s: for each node the time spent on each activity.
         heralds: the heralds.
         heralds_missed: heralds that a node's message came too late for.
+        openings: what became of the attempts that the slots of an array could have made; ``None``
+            where either node has one slot.
         rounds: the rounds that both parties completed.
         protocol: what the parties did.
         causes: what can make the link's station herald.
@@ -132,6 +136,7 @@ class Result(display.Shown):
     activity_s: dict[str, dict[str, float]]
     heralds: Heralds
     heralds_missed: int
+    openings: Openings | None
     rounds: Rounds
     protocol: DIQKD
     causes: tuple[str, ...]
@@ -257,6 +262,7 @@ class Result(display.Shown):
             "rounds": rounds,
             "heralds_missed": self.heralds_missed,
             "heralds_by_cause": self._heralds_by_cause(),
+            "array": self._array(),
         }
         heralded = link.heralded_fidelity if link and link.heralded else None
         figures |= figure("wait_s", self.wait_s, 1 / herald_rate if herald_rate else None)
@@ -328,6 +334,14 @@ class Result(display.Shown):
                 for node, spent in self.activity_s.items()
             },
         }
+
+    def _array(self) -> dict[str, Any] | None:
+        """Returns how the slots of an array shared the link, and what is expected of it."""
+        if self.openings is None:
+            return None
+        expected = self.expected_link.array if self.expected_link else None
+        law = expected._asdict() if expected else dict.fromkeys(ArrayExpectation._fields)
+        return {**law, "counts": self.openings._asdict()}
 
     def _heralds_by_cause(self) -> dict[str, dict[str, float | None]]:
         """Returns how many heralds each cause made, and the share that it is expected to make."""

@@ -24,6 +24,7 @@ from qnetsim.nodes.memory import MemoryNode
 from qnetsim.photonic_scenario import MARK, PhotonicScenario
 from qnetsim.protocols.diqkd import DIQKD
 from qnetsim.protocols.expectation import link_expectation
+from qnetsim.protocols.schedule import schedule_faults
 from qnetsim.result import Result
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
 from qnetsim.simulation import Report, Simulation, protocol_faults
@@ -130,7 +131,7 @@ class Scenario(FromFile[ScenarioModel]):
         """Returns the scenario's network."""
         network = _parts(self.model)
         for name, link in self.model.links.items():
-            network.link(name, (link.nodes[0], link.nodes[1]), link.station)
+            network.link(name, (link.nodes[0], link.nodes[1]), link.station, link.multiplexing)
         return network
 
     def simulation(self, seed: int, trace: Trace | None = None) -> Simulation:
@@ -211,9 +212,9 @@ def _parts(model: ScenarioModel) -> Network:
 
 
 def _light_faults(model: ScenarioModel) -> Iterator[Fault]:
-    """Yields what does not fit the light of a link, under the names in the file."""
+    """Yields what does not fit the light or the modes of a link, under the names in the file."""
     network = _parts(model)
-    for link in model.links.values():
+    for name, link in model.links.items():
         arms = [network.arm(node, link.station) for node in link.nodes]
 
         def path_of(kind: str, node: str, station: str = link.station) -> str:
@@ -225,7 +226,11 @@ def _light_faults(model: ScenarioModel) -> Iterator[Fault]:
                         return f"{table}.{name}"
             return kind
 
-        yield from light_faults(arms, model.stations[link.station], path_of)
+        station = model.stations[link.station]
+        faults = list(light_faults(arms, station, path_of))
+        yield from faults or schedule_faults(
+            (arms[0], arms[1]), station, link.multiplexing, f"links.{name}", link.station
+        )
 
 
 def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:

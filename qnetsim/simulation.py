@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any, Protocol, get_args
@@ -17,7 +18,8 @@ from qnetsim.network import Network
 from qnetsim.protocols.diqkd import DIQKD, FRAMES, ChshTerm, KeyPair, PartyProcess
 from qnetsim.protocols.finite import finite_faults
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
-from qnetsim.protocols.session import memory_faults
+from qnetsim.protocols.schedule import schedule_faults
+from qnetsim.protocols.slot_cycle import SlotCycle
 from qnetsim.result import Heralds, Result
 from qnetsim.spec import LONGEST_RUN_S, shown, suggestion
 from qnetsim.timeline import HostedTimeline, Timeline
@@ -68,9 +70,10 @@ class Simulation:
             *protocol_faults(protocol, {k: v.nodes for k, v in network.links.items()}),
         ]
         if not faults:
-            station = network.links[protocol.link].station
-            arms, spec = network.arms(protocol.link), network.stations[station]
-            faults += memory_faults(arms, spec, f"stations.{station}")
+            link = network.links[protocol.link]
+            arms, spec = network.arms(protocol.link), network.stations[link.station]
+            path = f"links.{protocol.link}"
+            faults += schedule_faults(arms, spec, link.multiplexing, path, link.station)
         if faults:
             raise InvalidInputError(faults)
         self.network = network
@@ -117,7 +120,7 @@ class Simulation:
                     f"duration_s ({duration_s:g}) must end by {LONGEST_RUN_S:g} s, "
                     f"now is {units.to_seconds(self.timeline.now):g} s"
                 )
-        heralds = self.link.log.time_ps
+        heralds = self.link.heralds.log.time_ps
         begin = time.perf_counter()
         self._complete = self.timeline.play(
             until, report and (lambda now: report(units.to_seconds(now), len(heralds)))
@@ -129,7 +132,7 @@ class Simulation:
         """Returns what came of the simulation so far; for runs in the caller's environment."""
         link = self.link
         now_ps = self.timeline.now
-        attempts, attempting_ps = link.progress()
+        spent, log = link.spent(), link.heralds.log
         sim_time_s = units.to_seconds(now_ps)
         columns = [(p.record.herald, p.record.setting, p.record.outcome) for p in self._parties]
         rounds = match_rounds(columns[0], columns[1])
@@ -142,19 +145,15 @@ class Simulation:
             partial=not self._complete,
             sim_time_s=sim_time_s,
             wall_time_s=self._wall_s,
-            attempts=attempts,
-            attempting_s=units.to_seconds(attempting_ps),
-            activity_s={
-                cycle.slot.name: {k: units.to_seconds(v) for k, v in cycle.activity_ps().items()}
-                for cycle in link.cycles
-            },
-            heralds=Heralds.of(
-                link.log, link.spec.heralds, link.station.optics.causes, link.states
-            ),
-            heralds_missed=link.log.missed,
+            attempts=spent.attempts,
+            attempting_s=units.to_seconds(spent.attempting_ps) / link.schedule.lanes,
+            activity_s={cycles[0].node: _mean_activity_s(cycles) for cycles in link.cycles},
+            heralds=Heralds.of(log, link.spec.heralds, link.optics.causes, link.heralds.states),
+            heralds_missed=log.missed,
+            openings=None if link.schedule.is_single else link.openings(),
             rounds=rounds,
             protocol=self.protocol,
-            causes=link.station.optics.causes,
+            causes=link.optics.causes,
             memory_levels=tuple(arm.node.memory_levels for arm in link.arms),
             network=_as_it_is(self.network),
         )
@@ -173,6 +172,14 @@ class Simulation:
                 for arm in self.link.arms
             },
         }
+
+
+def _mean_activity_s(cycles: Sequence[SlotCycle]) -> dict[str, float]:
+    """Returns the time that a slot of a node spent on each activity, averaged over its slots."""
+    spent_ps: Counter[str] = Counter()
+    for cycle in cycles:
+        spent_ps.update(cycle.activity_ps())
+    return {k: units.to_seconds(v) / len(cycles) for k, v in spent_ps.items()}
 
 
 def _as_it_is(network: Network) -> Network:

@@ -14,6 +14,8 @@ from qnetsim.physics.interference import BELL_PATTERNS, DETECTORS, click_set
 from qnetsim.physics.midpoint import PairPulse
 from qnetsim.physics.noise import white_noise_visibility
 from qnetsim.spec import (
+    Decibels,
+    PositiveInteger,
     PositiveSeconds,
     Probability,
     Radians,
@@ -31,6 +33,9 @@ DetectorName = Literal["H1", "V1", "H2", "V2", "D1", "D2"]
 _BOTH_ABSORBED: Mapping[str, tuple[int, ...]] = {"psi+": (0b11,)}
 SINGLE_CLICK_PATTERNS: Mapping[str, tuple[int, ...]] = {"psi+": (0b01,), "psi-": (0b10,)}
 """One click at either detector of a single-photon station."""
+
+
+_SOURCE = "source belongs to the midpoint measurement, and to it alone"
 
 
 class MidpointSource(Spec):
@@ -51,6 +56,13 @@ class MidpointSource(Spec):
         """What it sends in a pulse."""
         visibility = white_noise_visibility(self.fidelity, 2)
         return PairPulse(self.pair_probability, self.two_pairs_probability, visibility)
+
+
+class Switch(Spec):
+    """An optical switch: it leads the light of modes to Bell-state measurements."""
+
+    switching_s: Seconds = described("from one setting to the next, while nothing passes")
+    insertion_loss_db: Decibels = described("loss of either node's light in it", default=0.0)
 
 
 class BellStation(Spec):
@@ -96,6 +108,14 @@ class BellStation(Spec):
         "the Bell states that herald"
     )
     processing_s: Seconds = described("from the window's end to the herald", default=0.0)
+    bell_measurements: PositiveInteger | None = described(
+        "sets of detectors side by side; one for each of the link's modes where it is absent",
+        default=None,
+    )
+    switch: Switch | None = described(
+        "what shares them among the modes, or successive attempts among them; none if absent",
+        default=None,
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -127,10 +147,10 @@ class BellStation(Spec):
             yield "coincidence_s belongs to the polarisation measurement, and to it alone"
 
     def _detector_faults(self) -> Iterator[str]:
-        if (self.measurement == "midpoint") != (self.source is not None):
-            yield "source belongs to the midpoint measurement, and to it alone"
-        if self.measurement == "midpoint" and set(self.accept) != {"psi+"}:
-            yield "accept: a midpoint source makes 'psi+'"
+        if self.measurement == "midpoint":
+            yield from self._midpoint_faults()
+        elif self.source is not None:
+            yield _SOURCE
         if self.detector.number_resolving and self.blind_late:
             yield "detector.number_resolving: not modelled with a dead time beyond the late bin"
         if self.detector.number_resolving and self.detector.afterpulse_probability:
@@ -145,6 +165,15 @@ class BellStation(Spec):
                 yield f"accept: {state!r} needs a detector that is absent: {names}"
             elif state == "psi+" and self.blind_late:
                 yield "accept: 'psi+' needs a detector that clicks early to see the late bin too"
+
+    def _midpoint_faults(self) -> Iterator[str]:
+        if self.source is None:
+            yield _SOURCE
+        if set(self.accept) != {"psi+"}:
+            yield "accept: a midpoint source makes 'psi+'"
+        for key in ("switch", "bell_measurements"):
+            if getattr(self, key) is not None:
+                yield f"{key}: a midpoint source measures nothing"
 
     @property
     def blind_late(self) -> bool:

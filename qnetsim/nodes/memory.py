@@ -10,7 +10,13 @@ from pydantic_core import PydanticCustomError
 
 from qnetsim.nodes.cavity import Cavity
 from qnetsim.nodes.species import Line, species_table
-from qnetsim.physics.noise import dephase, relax, remaining_coherence, white_noise_visibility
+from qnetsim.physics.noise import (
+    dephase,
+    depolarise,
+    relax,
+    remaining_coherence,
+    white_noise_visibility,
+)
 from qnetsim.physics.states import Matrix
 from qnetsim.spec import (
     Exponent,
@@ -28,6 +34,7 @@ from qnetsim.spec import (
 
 Axis = Literal["x", "y", "z"]
 Fidelity = Annotated[float, AfterValidator(within(0.01, 1))]
+SlotCount = Annotated[int, AfterValidator(within(1, 100_000))]
 Levels = Annotated[int, AfterValidator(within(2, 1000))]
 Detuning = Annotated[float, AfterValidator(within(-1e15, 1e15))]
 CalibrationSeconds = Annotated[float, AfterValidator(within(1e-3, 3.2e9))]
@@ -72,12 +79,20 @@ class Readout(Spec):
 
 
 class MemoryNode(Spec):
-    """A node with one memory slot.
+    """A node with one memory slot, or with an array of equal ones that are addressed in turn.
 
     The memory's states 0 and 1 are those that a horizontal and a vertical photon leave behind, an
     early and a late one, or no photon and one.
     """
 
+    slots: SlotCount = described("memory slots", default=1)
+    addressing_s: Seconds = described(
+        "time to shuttle or steer from one slot to the next", default=0.0
+    )
+    crosstalk_probability: Probability = described(
+        "chance that a pulse on a slot turns the qubit of either neighbour into white noise",
+        default=0.0,
+    )
     species: str | None = described(
         "emitter in the table of species, for what is left out of its line", default=None
     )
@@ -198,10 +213,23 @@ class MemoryNode(Spec):
         """(e0, e1) of ``physics.states.measure``."""
         return self.readout.error_plus, self.readout.error_minus
 
-    def aged(self, state: Matrix, qubit: int, age_s: float) -> Matrix:
-        """Returns a state whose qubit was stored here for a time in s."""
+    def undisturbed(self, pulses: int) -> float:
+        """Returns what so many pulses on neighbouring slots leave of a qubit's polarisation."""
+        return (1 - self.crosstalk_probability) ** pulses
+
+    def aged(self, state: Matrix, qubit: int, age_s: float, undisturbed: float = 1.0) -> Matrix:
+        """Returns a state whose qubit was stored here for a time in s.
+
+        Args:
+            state: shape (2^n, 2^n).
+            qubit: which of its qubits.
+            age_s: the time.
+            undisturbed: what pulses on neighbouring slots have left of it.
+        """
         coherence = remaining_coherence(age_s, self.t2_s, self.t2_exponent)
         state = dephase(state, qubit, coherence, self.dephasing_axis)
+        if undisturbed < 1:
+            state = depolarise(state, qubit, undisturbed)
         return state if self.t1_s is None else relax(state, qubit, math.exp(-age_s / self.t1_s))
 
 

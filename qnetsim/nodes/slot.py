@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qnetsim import units
 from qnetsim.nodes.activity import Ledger
 from qnetsim.nodes.memory import MemoryNode
@@ -27,15 +29,25 @@ class Branch:
     def __init__(self, state: Matrix, nodes: tuple[MemoryNode, ...]) -> None:
         self.state = state
         self.nodes = nodes
-        self._next: dict[tuple[int, int, float], tuple[float, Branch, Branch]] = {}
+        self._next: dict[tuple[int, int, float, int], tuple[float, Branch, Branch]] = {}
 
-    def read(self, qubit: int, age_ps: int, angle_rad: float) -> tuple[float, Branch, Branch]:
-        """Returns P(+1) of a readout at an age and angle, and the states after +1 and -1."""
-        key = qubit, age_ps, angle_rad
+    def read(
+        self, qubit: int, age_ps: int, angle_rad: float, disturbances: int = 0
+    ) -> tuple[float, Branch, Branch]:
+        """Returns P(+1) of a readout at an age and angle, and the states after +1 and -1.
+
+        Args:
+            qubit: which one is read.
+            age_ps: how long it was stored, in ps.
+            angle_rad: the linear-polarisation angle.
+            disturbances: pulses on neighbouring slots meanwhile.
+        """
+        key = qubit, age_ps, angle_rad, disturbances
         known = self._next.get(key)
         if known is None:
             node = self.nodes[qubit]
-            aged = node.aged(self.state, qubit, units.to_seconds(age_ps))
+            undisturbed = node.undisturbed(disturbances)
+            aged = node.aged(self.state, qubit, units.to_seconds(age_ps), undisturbed)
             observable = polarisation_observable(angle_rad)
             p_plus, plus, minus = measure(aged, qubit, observable, node.readout_errors)
             known = p_plus, Branch(plus, self.nodes), Branch(minus, self.nodes)
@@ -53,9 +65,11 @@ class JointState:
     def __init__(self, branch: Branch) -> None:
         self._branch = branch
 
-    def measure(self, qubit: int, age_ps: int, angle_rad: float, uniform: float) -> int:
+    def measure(
+        self, qubit: int, age_ps: int, angle_rad: float, disturbances: int, uniform: float
+    ) -> int:
         """Reads one slot out and leaves the others in the state that the outcome implies."""
-        p_plus, plus, minus = self._branch.read(qubit, age_ps, angle_rad)
+        p_plus, plus, minus = self._branch.read(qubit, age_ps, angle_rad, disturbances)
         self._branch, outcome = (plus, 1) if uniform < p_plus else (minus, -1)
         return outcome
 
@@ -63,17 +77,26 @@ class JointState:
 class Slot:
     """One memory slot in time: what its trap holds, and since when its qubit has been stored.
 
-    Attributes:
+    Args:
         name: the slot's name, the node's where it has only one.
+        node: the hardware.
+        timeline: the clock.
+        owner: the node's name, under which all its slots draw.
+
+    Attributes:
+        name: the slot's name.
         node: the hardware.
         ledger: what the slot spent its time on.
         readout_delay_ps: from the herald's arrival until a readout starts.
         readout_ps: how long one takes.
         loss_ps: when its particle leaves the trap.
         emitted_ps: when its qubit was last made.
+        disturbances: counts the pulses on its neighbours so far; none where it is absent.
     """
 
-    def __init__(self, name: str, node: MemoryNode, timeline: Timeline) -> None:
+    def __init__(
+        self, name: str, node: MemoryNode, timeline: Timeline, owner: str | None = None
+    ) -> None:
         self.name = name
         self.node = node
         self.ledger = Ledger(name, timeline)
@@ -83,8 +106,10 @@ class Slot:
         self.emitted_ps = 0
         self._joint: tuple[JointState, int] | None = None
         self._timeline = timeline
-        self._loading = timeline.streams[f"{name}.trap"]
-        self._readout = timeline.streams[f"{name}.readout"]
+        self.disturbances: Callable[[], int] | None = None
+        self._disturbed = 0
+        self._loading = timeline.streams[f"{owner or name}.trap"]
+        self._readout = timeline.streams[f"{owner or name}.readout"]
 
     @property
     def holds_particle(self) -> bool:
@@ -110,6 +135,8 @@ class Slot:
         """Sends the excitation pulse: any qubit that was stored is gone, and a new one is."""
         self.emitted_ps = self._timeline.now
         self._joint = None
+        if self.disturbances is not None:
+            self._disturbed = self.disturbances()
 
     def join(self, joint: JointState, qubit: int) -> None:
         """Makes the stored qubit part of a joint state."""
@@ -123,7 +150,8 @@ class Slot:
             return self.node.readout.outcome_if_lost
         joint, qubit = self._joint
         self._joint = None
-        return joint.measure(qubit, now - self.emitted_ps, angle_rad, uniform)
+        pulses = 0 if self.disturbances is None else self.disturbances() - self._disturbed
+        return joint.measure(qubit, now - self.emitted_ps, angle_rad, pulses, uniform)
 
     def empty(self) -> None:
         """Removes the particle, as a destructive readout does."""

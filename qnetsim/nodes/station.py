@@ -87,14 +87,20 @@ class Station:
         spec: the hardware.
         optics: what light does in it.
         stream: where clicks are drawn from.
+
+    Attributes:
+        spec: the hardware.
+        optics: what light does in it.
+        missed: heralds that blind detectors have cost.
     """
 
     def __init__(self, spec: BellStation, optics: Optics, stream: Stream) -> None:
         self.spec = spec
         self.optics = optics
+        self.missed = 0
         self._stream = stream
         self._none = optics.dark, optics.dark
-        self._packets = self._none
+        self._packets: dict[int, tuple[Packet, Packet]] = {}
         self._dead_ps = units.to_ps(spec.detector.dead_time_s)
         self._detectors = tuple(spec.detectors.values())
         self._blind_until = [0] * len(self._detectors)
@@ -103,10 +109,10 @@ class Station:
         self._chances: dict[Hashable, list[list[float]]] = {}
         self._cumulative: dict[Hashable, list[tuple[float, int, int]]] = {}
 
-    def receive(self, port: int, packet: Packet) -> None:
-        """Lets light into a port."""
-        first, second = self._packets
-        self._packets = (first, packet) if port else (packet, second)
+    def receive(self, opening_ps: int, port: int, packet: Packet) -> None:
+        """Lets light into a port, for the window that opens at a time in ps."""
+        first, second = self._packets.get(opening_ps, self._none)
+        self._packets[opening_ps] = (first, packet) if port else (packet, second)
 
     def blind_at(self, opening_ps: int) -> int:
         """Returns the click set of the detectors that are blind when a window opens."""
@@ -127,16 +133,22 @@ class Station:
             if clicks & lit:
                 self._blind_until[d] = until
 
-    def close(self, opening_ps: int, foretold: tuple[int, int] | None = None) -> Reading:
+    def close(
+        self, opening_ps: int, foretold: tuple[int, int] | None = None, *, seeing: bool = False
+    ) -> Reading:
         """Closes the window and returns what was seen.
 
         Args:
             opening_ps: when the window opened.
             foretold: the cause and the clicks, where they were drawn before.
+            seeing: whether they are drawn as if every detector saw. Where some are blind, that is
+                thinned to what the others see, and ``missed`` counts the heralds that this costs.
         """
-        packets, self._packets = self._packets, self._none
+        packets = self._packets.pop(opening_ps, self._none)
         blinded = self.blind_at(opening_ps) if opening_ps < self._all_see_from else 0
-        cause, clicks = foretold or self._draw(packets, blinded)
+        cause, clicks = foretold or self._draw(packets, 0 if seeing else blinded)
+        if seeing and blinded and clicks:
+            cause, clicks = self._despite(packets, blinded, clicks)
         if clicks and self._dead_ps:
             self.blind(clicks, opening_ps)
         return Reading(packets, cause, clicks, blinded)
@@ -164,6 +176,24 @@ class Station:
         state = self.states(reading.packets, reading.blinded)[reading.cause, reading.clicks]
         normalised: NDArray[Any] = state / np.trace(state).real
         return normalised
+
+    def _despite(
+        self, packets: tuple[Packet, Packet], blinded: int, clicks: int
+    ) -> tuple[int, int]:
+        """Draws what blinded detectors leave of clicks that all would have seen.
+
+        Blindness never adds clicks, so that any click of the seeing ones is one of those that all
+        would see, thinned: the law is exactly that of the seeing detectors.
+        """
+        all_seen, seen = (
+            _running_sums([[0.0, *row[1:]] for row in self.chances(packets, dead)])
+            for dead in (0, blinded)
+        )
+        uniform = self._stream.uniform() * all_seen[-1][0]
+        cause, left = next(((c, k) for limit, c, k in seen if uniform < limit), (0, 0))
+        if clicks in self.spec.heralds and left not in self.spec.heralds:
+            self.missed += 1
+        return cause, left
 
     def _draw(self, packets: tuple[Packet, Packet], blinded: int) -> tuple[int, int]:
         key = packets, blinded

@@ -27,9 +27,16 @@ from qnetsim.physics.states import (
     fidelity,
     polarisation_observable,
 )
+from qnetsim.protocols.array_rate import (
+    ArrayExpectation,
+    ArrayRate,
+    array_expectation,
+    array_rate,
+    mean_undisturbed,
+)
 from qnetsim.protocols.blindness import Sessions
 from qnetsim.protocols.diqkd import DIQKD, FRAMES
-from qnetsim.protocols.heralding import transmitted
+from qnetsim.protocols.heralds import transmitted
 from qnetsim.protocols.mean_attempt import MeanAttempt
 from qnetsim.protocols.renewal import (
     Renewal,
@@ -38,7 +45,7 @@ from qnetsim.protocols.renewal import (
     session_renewal,
     working_share,
 )
-from qnetsim.protocols.session import Timing
+from qnetsim.protocols.schedule import Schedule
 from qnetsim.rng import Streams
 
 _DRIFT_SAMPLES = 2001
@@ -61,6 +68,7 @@ class LinkExpectation(NamedTuple):
         heralded: for each accepted Bell state its share of the heralds and the memories' mean
             state right after them, shape (4, 4).
         states: the same when the memories are read out.
+        array: how many slots share the link; ``None`` where one pair is alone.
     """
 
     herald_rate_hz: float
@@ -70,6 +78,7 @@ class LinkExpectation(NamedTuple):
     causes: dict[str, float]
     heralded: dict[str, tuple[float, Matrix]]
     states: dict[str, tuple[float, Matrix]]
+    array: ArrayExpectation | None = None
 
     @property
     def heralded_fidelity(self) -> float:
@@ -114,6 +123,7 @@ class _Instant(NamedTuple):
 
     Attributes:
         renewal: of its sessions.
+        rate: how often they come.
         herald_probability: of an attempt with both particles there.
         causes: the mean number of a session's heralds by each cause.
         states: the memories' states by the Bell state that is heralded, their traces the mean
@@ -121,6 +131,7 @@ class _Instant(NamedTuple):
     """
 
     renewal: Renewal
+    rate: ArrayRate
     herald_probability: float
     causes: NDArray[np.float64]
     states: dict[str, Matrix]
@@ -132,7 +143,8 @@ class _ClosedForm:
     def __init__(self, network: Network, link: str, refused: Container[str]) -> None:
         self.arms = network.arms(link)
         spec = network.station_of(link)
-        self.timing = Timing.of(self.arms, spec)
+        self.schedule = Schedule.of(self.arms, spec, network.links[link].multiplexing)
+        self.timing = self.schedule.timing
         self.station = Station(spec, optics_of(self.arms, spec), Streams(0)["closed form"])
         self._lateness = [arm.classical.lateness() for arm in self.arms]
         self._in_time = [math.fsum(chance for _, chance in law) for law in self._lateness]
@@ -140,12 +152,16 @@ class _ClosedForm:
         self._slots = (self._slot_rates(0), self._slot_rates(1))
         self._heralds = spec.heralds
         self._turning = any(arm.channel.rotation_drift_deg_per_hour for arm in self.arms)
-        sessions = Sessions(
-            self.timing,
-            sum(slot.loss_per_s for slot in self._slots),
-            pause_after_herald_s(self.timing, self._slots),
-        )
-        self.attempt = MeanAttempt(self.station, sessions, self._heard, refused)
+        self.attempt = MeanAttempt(self.station, self._sessions(), self._heard, refused)
+
+    def _sessions(self) -> Sessions:
+        """Returns what detectors may remember: one session, or all lanes that share them."""
+        if self.schedule.aligned:
+            apart = self.schedule.apart(self.schedule.measurements)
+            endless = self.timing._replace(period=apart, cooling=0, burst=0)
+            return Sessions(endless, 0.0, units.to_seconds(apart))
+        loss_per_s = sum(slot.loss_per_s for slot in self._slots)
+        return Sessions(self.timing, loss_per_s, pause_after_herald_s(self.timing, self._slots))
 
     def at(self, time_ps: int) -> _Instant:
         """Returns the averages with the channels as they are at a time in ps."""
@@ -176,13 +192,17 @@ class _ClosedForm:
         }
         if self._turning:
             by_name = {name: self._behind(state, time_ps) for name, state in by_name.items()}
-        return _Instant(renewal, float(chances[0]), weights @ by_cause, by_name)
+        rate = ArrayRate(1 / renewal.length_s, 1.0)
+        if not self.schedule.is_single:
+            counts = self.arms[0].node.slots, self.arms[1].node.slots
+            rate = array_rate(self.schedule, counts, self._slots, renewal)
+        return _Instant(renewal, rate, float(chances[0]), weights @ by_cause, by_name)
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
         """Returns the mean over time; states and causes are weighted with their heralds."""
         count = len(instants)
         shares = [working_share(self.timing, self._slots, i.renewal) for i in instants]
-        pairs = [(w / i.renewal.length_s, i) for w, i in zip(shares, instants, strict=True)]
+        pairs = [(w * i.rate.sessions_hz, i) for w, i in zip(shares, instants, strict=True)]
         total = sum(w * i.renewal.heralds for w, i in pairs)
         causes = np.sum([w * i.causes for w, i in pairs], axis=0)
         sums: dict[str, Matrix] = {
@@ -198,15 +218,28 @@ class _ClosedForm:
             if traces[name] > _NEGLIGIBLE
         }
         names = self.station.optics.causes
+        attempts_hz = float(sum(w * i.renewal.attempts for w, i in pairs) / count)
+        attempting = float(sum(w * i.renewal.attempting_s for w, i in pairs) / count)
+        chance = sum(i.herald_probability for i in instants) / count
         return LinkExpectation(
             float(total / count),
-            float(sum(w * i.renewal.attempts for w, i in pairs) / count),
-            float(sum(w * i.renewal.attempting_s for w, i in pairs) / count),
-            sum(i.herald_probability for i in instants) / count,
+            attempts_hz,
+            attempting / self.schedule.lanes,
+            chance,
             dict(zip(names, (causes / total).tolist(), strict=True)) if total else {},
             heralded,
-            {name: (share, self._aged(state)) for name, (share, state) in heralded.items()},
+            {
+                name: (share, self._aged(state, attempts_hz))
+                for name, (share, state) in heralded.items()
+            },
+            self._array(chance, instants),
         )
+
+    def _array(self, chance: float, instants: list[_Instant]) -> ArrayExpectation | None:
+        if self.schedule.is_single:
+            return None
+        busy = sum(i.rate.busy_lanes for i in instants) / len(instants)
+        return array_expectation(self.schedule, self._slots, chance, busy)
 
     def _patterns(self) -> dict[str, list[int]]:
         """Returns the accepted click sets of each accepted Bell state."""
@@ -217,18 +250,23 @@ class _ClosedForm:
         """Returns the memories' state with what their photons met on their way at a time in ps."""
         return transmitted(state, self.station.spec, self.arms, time_ps)
 
-    def _aged(self, state: Matrix) -> Matrix:
+    def _aged(self, state: Matrix, attempts_hz: float) -> Matrix:
         """Returns a state as it is when the memories are read out."""
         for qubit, arm in enumerate(self.arms):
             age_ps = self.timing.herald_arrival(qubit) - self.timing.emissions[qubit]
             age_s = units.to_seconds(age_ps) + arm.node.readout.delay_s
+            pulses_hz = attempts_hz / arm.node.slots
+            frame_s = units.to_seconds(self.timing.period)
             state = np.sum(
                 [
-                    chance / self._in_time[qubit] * arm.node.aged(state, qubit, age_s + extra_s)
+                    chance / self._in_time[qubit] * arm.node.aged(
+                        state, qubit, age_s + extra_s,
+                        mean_undisturbed(arm.node, age_s + extra_s, pulses_hz, frame_s),
+                    )
                     for extra_s, chance in self._lateness[qubit]
                 ],
                 axis=0,
-            )
+            )  # fmt: skip
         return state
 
     def _slot_rates(self, index: int) -> SlotRates:

@@ -1,8 +1,12 @@
-"""Event-ready heralding: two slots attempt entanglement until a station announces a herald.
+"""Event-ready heralding: slots attempt entanglement until a station announces a herald.
 
 The link layer is the clockwork that the nodes and the station share: it knows when attempts
 happen and lets the hardware play them. What the users of the entanglement do with it runs above,
 one process for each party (see ``diqkd``).
+
+Either node's slots queue for the link's lanes: the first that waits at one node and the first at
+the other share a session on the free lane whose turn comes first. A herald's time says which lane
+made it, and so which slots it joins.
 
 Three simplifications hold in both resolutions: the station knows at once whether an announced slot
 still waits; a check's result is shared before the burst begins; and a loss inside an attempt counts
@@ -11,83 +15,62 @@ from its node's next pulse on.
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Callable, Generator, Hashable
-from typing import Any, Literal
+from bisect import bisect_left, insort_left
+from collections.abc import Callable
+from functools import reduce
+from typing import Literal, NamedTuple
 
-import simpy
-
+from qnetsim import units
 from qnetsim.network import Network
-from qnetsim.nodes.bsm import BellStation
-from qnetsim.nodes.slot import Branch, JointState
-from qnetsim.nodes.station import Packet, Reading, Station
-from qnetsim.optics import Arms, optics_of
-from qnetsim.physics.noise import dephase, depolarise, rotate
-from qnetsim.physics.states import Matrix
-from qnetsim.protocols.session import Session, Timing
-from qnetsim.protocols.skip import Fate, SkipAhead
-from qnetsim.protocols.slot_cycle import Herald, SlotCycle, User
+from qnetsim.nodes.station import Station
+from qnetsim.optics import optics_of
+from qnetsim.protocols.heralds import Announcer, Pair
+from qnetsim.protocols.lane import Attempts, Lane, Measurement
+from qnetsim.protocols.schedule import Schedule
+from qnetsim.protocols.session import Session
+from qnetsim.protocols.slot_cycle import SlotCycle, User
 from qnetsim.timeline import ProcessGenerator, Timeline
-from qnetsim.units import NEVER_PS
-
-_BRANCHES_KEPT = 4096
 
 Resolution = Literal["herald", "attempt"]
-_Heralded = Generator[simpy.Event, Any, bool]
 
 
-class HeraldLog:
-    """What happened at each herald, in growing arrays; times in ps."""
+class Openings(NamedTuple):
+    """What became of the attempts that a link could have made.
 
-    def __init__(self) -> None:
-        self.time_ps = array("q")
-        self.session_start_ps = array("q")
-        self.attempt = array("q")
-        self.clicks = array("b")
-        self.cause = array("b")
-        self.state = array("l")
-        self.missed = 0
-
-
-def heralded_state(station: Station, arms: Arms, reading: Reading, time_ps: int) -> Matrix:
-    """Returns the memories' state right after a herald, before they age.
-
-    What befell a photon's polarisation or phase on its way befalls its memory instead, because
-    the two are maximally entangled: white noise becomes white noise, and a rotation its transpose.
-
-    Args:
-        station: the station.
-        arms: the link's sides.
-        reading: what the station saw.
-        time_ps: when the photons were on their way.
+    Attributes:
+        total: attempts if every lane had used each of its turns.
+        attempts: attempts made.
+        cooling: turns that passed while a lane's slots were cooled.
+        busy: turns of lanes without slots: those were read out, reloaded or not yet announced.
+        blocked: attempts that slots and modes were free for, but no Bell-state measurement; not
+            among the total.
+        heralds_blinded: heralds missed since a click of another lane had blinded a detector.
     """
-    return transmitted(station.memory_state(reading).astype(complex), station.spec, arms, time_ps)
+
+    total: int
+    attempts: int
+    cooling: int
+    busy: int
+    blocked: int
+    heralds_blinded: int
 
 
-def transmitted(state: Matrix, spec: BellStation, arms: Arms, time_ps: int) -> Matrix:
-    """Returns the memories' state with what their photons met on their way.
+class Spent(NamedTuple):
+    """What the sessions of a link's lanes have spent.
 
-    Args:
-        state: shape (4, 4), as perfect photons would leave it.
-        spec: the station.
-        arms: the link's sides.
-        time_ps: when the photons were on their way.
+    Attributes:
+        attempts: how many have started.
+        attempting_ps: time spent on them, each lane's for itself.
+        cooling_ps: time spent cooling, likewise.
     """
-    for qubit, arm in enumerate(arms):
-        state = depolarise(state, qubit, arm.node.visibility)
-        if arm.channel.rotation_jitter_deg:
-            state = dephase(state, qubit, arm.channel.rotation_coherence, "y")
-        angle = arm.channel.rotation_rad(time_ps)
-        if angle:
-            state = rotate(state, qubit, -angle)
-    if spec.measurement == "time-bin" and spec.phase_noise_rad:
-        state = dephase(state, 0, math.exp(-(spec.phase_noise_rad**2) / 2))
-    return state
+
+    attempts: int
+    attempting_ps: int
+    cooling_ps: int
 
 
 class HeraldedLink:
-    """Two slots, a station between them, and the clock that drives their attempts.
+    """Two nodes' slots, a station between them, and the clock that drives their attempts.
 
     Args:
         network: the hardware.
@@ -98,9 +81,13 @@ class HeraldedLink:
         max_rounds: stop the timeline once so many rounds are complete; ``None`` for never.
 
     Attributes:
-        cycles: the slots' processes, in the order of the link's nodes.
-        log: the heralds so far.
-        states: the distinct states that heralds left, which the log refers to.
+        name: the link's name.
+        arms: its sides.
+        spec: its station.
+        schedule: when attempts happen.
+        optics: what light does at the station.
+        heralds: what was heralded so far.
+        cycles: either node's slots in time, in the order of the link's nodes.
         max_rounds: after how many rounds the timeline stops.
     """
 
@@ -116,216 +103,185 @@ class HeraldedLink:
         self.name = name
         self.arms = network.arms(name)
         self.spec = network.station_of(name)
-        self.timing = Timing.of(self.arms, self.spec)
-        streams = timeline.streams
-        optics = optics_of(self.arms, self.spec)
-        self.station = Station(self.spec, optics, streams[f"{name}.station"])
-        self._dark = optics.dark
-        self.log = HeraldLog()
-        self.states: list[Matrix] = []
-        self._branches: dict[Hashable, tuple[int, Branch]] = {}
-        self._timeline = timeline
+        self.schedule = Schedule.of(self.arms, self.spec, network.links[name].multiplexing)
+        self.optics = optics_of(self.arms, self.spec)
+        self.heralds = Announcer(self.arms, self.spec, timeline, name)
         self.max_rounds = max_rounds
-        self._heralds = self.spec.heralds
-        self._emission = tuple(streams[f"{arm.name}.emission"] for arm in self.arms)
-        self._messages = streams[f"{name}.messages"]
-        self._steady_messages = all(arm.classical.is_steady for arm in self.arms)
-        self._transmissions = [
-            None if arm.channel.drift_db_per_hour else arm.best_transmission for arm in self.arms
-        ]
-        self._turning = any(arm.channel.rotation_drift_deg_per_hour for arm in self.arms)
-        self._channels = streams[f"{name}.fibre"]
-        self._skip = SkipAhead(self.arms, self.station, self.timing, streams[f"{name}.skip"])
-        skips = resolution == "herald"
-        self.cycles = tuple(
-            SlotCycle(arm, latency, user, timeline, skips, self._count_round)
-            for arm, latency, user in zip(self.arms, self.timing.latencies, users, strict=True)
-        )
-        self._pulses = sorted(zip(self.timing.emissions, (0, 1), strict=True))
-        self._calibration_due = self.timing.calibrate_every
-        self._session: Session | None = None
-        self._attempts = 0
-        self._attempting_ps = 0
-        timeline.process(self._run(self._skip_on if skips else self._play_each))
+        self._timeline = timeline
+        self._skips = resolution == "herald"
+        self._rounds = [0, 0]
+        self._waiting: tuple[dict[SlotCycle, None], ...] = ({}, {})
+        self.cycles = tuple(self._slots(port, user) for port, user in enumerate(users))
+        self._measurements = self._laid_measurements()
+        self._lanes = self._laid_lanes()
+        self._free = list(self._lanes)
+        self._calibration_due = self.schedule.timing.calibrate_every
+        self._calibrating = False
+        self._past = Spent(0, 0, 0)
 
-    def progress(self) -> tuple[int, int]:
-        """Returns how many attempts have started, and the time spent on them in ps."""
-        if self._session is None:
-            return self._attempts, self._attempting_ps
-        now = self._timeline.now
-        return (
-            self._attempts + self._session.attempts_before(now),
-            self._attempting_ps + self._session.split(now)[1],
+    def openings(self) -> Openings:
+        """Returns what became of the attempts that the link could have made so far."""
+        now, schedule, spent = self._timeline.now, self.schedule, self.spent()
+        frame = schedule.timing.period
+        total = now * schedule.lanes // frame
+        cooling = spent.cooling_ps // frame
+        return Openings(
+            total,
+            spent.attempts,
+            cooling,
+            max(0, total - spent.attempts - cooling),
+            int(schedule.blocked_hz * units.to_seconds(now)),
+            sum(measurement.station.missed for measurement in self._measurements),
         )
+
+    def spent(self) -> Spent:
+        """Returns what the sessions of all lanes have spent so far."""
+        now = self._timeline.now
+        going = [_spent(lane.session, now) for lane in self._lanes if lane.session]
+        return reduce(_sum, going, self._past)
 
     def trace_open(self) -> None:
         """Notes what the slots are at now in the trace, once a run is over."""
-        for cycle in self.cycles:
-            cycle.trace_open()
+        for cycles in self.cycles:
+            for cycle in cycles:
+                cycle.trace_open()
         if self._timeline.trace:
             self._timeline.trace.cut(self._timeline.now)
 
-    def _run(self, play: Callable[[Session], _Heralded]) -> ProcessGenerator:
-        first, second = self.cycles
-        while True:
-            yield first.ready
-            yield second.ready
-            if not (first.announced and second.announced):
-                continue
+    def _slots(self, port: int, user: User) -> tuple[SlotCycle, ...]:
+        arm, latency = self.arms[port], self.schedule.timing.latencies[port]
+        count = arm.node.slots
+        cycles = []
+        for number in range(count):
+            cycle = SlotCycle(
+                arm, port, latency, user, self._timeline, self._skips, self._heard,
+                self._count_round, number if count > 1 else None,
+            )  # fmt: skip
+            cycles.append(cycle)
+        if arm.node.crosstalk_probability and count > 1:
+            for number, cycle in enumerate(cycles):
+                beside = cycles[max(0, number - 1) : number] + cycles[number + 1 : number + 2]
+                cycle.slot.disturbances = _pulses_on(beside)
+        return tuple(cycles)
+
+    def _laid_measurements(self) -> list[Measurement]:
+        schedule, streams = self.schedule, self._timeline.streams
+        return [
+            Measurement.of(
+                self.arms,
+                Station(self.spec, self.optics, streams[_stream(f"{self.name}.station", k)]),
+                schedule,
+                streams[_stream(f"{self.name}.skip", k)],
+            )
+            for k in range(min(schedule.measurements, schedule.lanes))
+        ]
+
+    def _laid_lanes(self) -> list[Lane]:
+        schedule, timeline = self.schedule, self._timeline
+        attempts = Attempts(self.arms, schedule.timing, timeline, self.name, self.optics.dark)
+        return [
+            Lane(
+                schedule.offset(k),
+                self._measurements[schedule.measurement(k)],
+                attempts,
+                self.heralds.announce,
+                timeline,
+            )
+            for k in range(schedule.lanes)
+        ]
+
+    def _heard(self, cycle: SlotCycle, port: int) -> None:
+        """Queues a slot of which the station has heard."""
+        if cycle.announced:
+            self._waiting[port][cycle] = None
+            self._begin_sessions()
+
+    def _begin_sessions(self) -> None:
+        """Begins a session wherever a lane is free and both nodes have a slot for it."""
+        while self._free and not self._calibrating:
+            first, second = (self._first(port) for port in (0, 1))
+            if first is None or second is None:
+                return
             if self._timeline.now >= self._calibration_due:
-                yield from self._calibrate()
-                continue
-            start = self._timeline.now + max(self.timing.latencies)
-            session = self._session = Session(start, self.timing)
-            for cycle in self.cycles:
-                cycle.enter(session)
-            heralded = yield from play(session)
-            now = self._timeline.now
-            split = session.split(now)
-            self._attempts += session.attempts_before(now)
-            self._attempting_ps += split[1]
-            self._session = None
-            if not heralded:
-                for cycle in self.cycles:
-                    cycle.leave(split)
+                if len(self._free) == len(self._lanes):
+                    self._timeline.process(self._calibrate())
+                return
+            for port, cycle in enumerate((first, second)):
+                del self._waiting[port][cycle]
+            lane, start = self._next_turn()
+            self._timeline.process(self._play(lane, (first, second), start))
+
+    def _first(self, port: int) -> SlotCycle | None:
+        """Returns the slot of a node that waits longest, and forgets those that no longer do."""
+        waiting = self._waiting[port]
+        while waiting:
+            cycle = next(iter(waiting))
+            if cycle.announced:
+                return cycle
+            del waiting[cycle]
+        return None
+
+    def _next_turn(self) -> tuple[Lane, int]:
+        """Takes the free lane whose turn comes first; returns it and when its session starts."""
+        schedule = self.schedule
+        earliest = self._timeline.now + max(schedule.timing.latencies) + schedule.steering
+        if not schedule.aligned:
+            return self._free.pop(0), earliest
+        frame = schedule.timing.period
+        place = bisect_left(self._free, earliest % frame, key=_offset) % len(self._free)
+        lane = self._free.pop(place)
+        return lane, earliest + (lane.offset - earliest) % frame
+
+    def _play(self, lane: Lane, pair: Pair, start: int) -> ProcessGenerator:
+        session = lane.session = Session(start, self.schedule.timing)
+        for cycle in pair:
+            cycle.enter(session)
+        play = lane.skip_on if self._skips else lane.play_each
+        heralded = yield from play(session, pair, self._calibration_due)
+        now = self._timeline.now
+        spent = _spent(session, now)
+        self._past = _sum(self._past, spent)
+        lane.session = None
+        insort_left(self._free, lane, key=_offset)
+        if not heralded:
+            for cycle in pair:
+                cycle.leave((spent.cooling_ps, spent.attempting_ps))
+        self._begin_sessions()
 
     def _calibrate(self) -> ProcessGenerator:
-        for cycle in self.cycles:
+        timing = self.schedule.timing
+        self._calibrating = True
+        calibrated = [c for waiting in self._waiting for c in waiting if c.announced]
+        for cycle in calibrated:
             cycle.calibrate()
-        yield self._timeline.timeout(self.timing.calibration)
-        for cycle in self.cycles:
+        yield self._timeline.timeout(timing.calibration)
+        self._calibrating = False
+        self._calibration_due = self._timeline.now + timing.calibrate_every
+        for cycle in calibrated:
             cycle.resume()
-        self._calibration_due = self._timeline.now + self.timing.calibrate_every
 
-    def _skip_on(self, session: Session) -> _Heralded:
-        """Plays only the attempt that heralds; returns whether one does before the session ends."""
-        losses = self.cycles[0].slot.loss_ps, self.cycles[1].slot.loss_ps
-        end_ps, end = self._session_end(session, min(losses))
-        attempt = 0
-        while attempt < end:
-            attempt, fate = self._skip.next_herald(session, losses, attempt, end)
-            if fate is not None:
-                if (yield from self._attempt(session, attempt, fate)):
-                    return True
-                attempt += 1
-                continue
-            if attempt < end:
-                yield self._timeline.until(session.attempt_start(attempt))
-        yield self._timeline.until(end_ps) if end < NEVER_PS else self._timeline.event()
-        return False
+    def _count_round(self, port: int) -> None:
+        self._rounds[port] += 1
+        if self.max_rounds and min(self._rounds) >= self.max_rounds:
+            self._timeline.stop()
 
-    def _session_end(self, session: Session, loss_ps: int) -> tuple[int, int]:
-        """Returns when a session without a herald ends, in ps, and the first attempt not made."""
-        due = self._calibration_due
-        if not self.timing.burst:
-            end = session.first_attempt_from(0, due)
-            return (session.attempt_start(end) if end < NEVER_PS else NEVER_PS), end
-        if min(loss_ps, due) >= NEVER_PS:
-            return NEVER_PS, NEVER_PS
-        cycle = session.cycle_of_check_after(min(loss_ps, due))
-        return session.check(cycle), cycle * self.timing.burst
 
-    def _play_each(self, session: Session) -> _Heralded:
-        """Plays every attempt; returns whether one heralds before the session ends."""
-        attempt = 0
-        burst = self.timing.burst
-        while True:
-            if burst and not attempt % burst:
-                yield self._timeline.until(session.check(attempt // burst))
-                if not all(cycle.slot.holds_particle for cycle in self.cycles):
-                    return False
-            start = session.attempt_start(attempt)
-            if start >= self._calibration_due and not (burst and attempt % burst):
-                yield self._timeline.until(start)
-                return False
-            if (yield from self._attempt(session, attempt)):
-                return True
-            attempt += 1
+def _offset(lane: Lane) -> int:
+    return lane.offset
 
-    def _attempt(self, session: Session, attempt: int, fate: Fate | None = None) -> _Heralded:
-        """Plays one attempt, as it was foretold or by drawing each part's chances."""
-        timeline, timing = self._timeline, self.timing
-        start = session.attempt_start(attempt)
-        for emission, port in self._pulses:
-            wait = start + emission - timeline.now
-            if wait:
-                yield timeline.timeout(wait)
-            slot = self.cycles[port].slot
-            slot.excite()
-            packet = fate.packets[port] if fate else self._send(port)
-            if packet != self._dark:
-                flight = timing.flights[port]
-                timeline.timeout(flight).callbacks.append(self._receiver(port, packet))
-                if timeline.trace:
-                    now = timeline.now
-                    timeline.trace.add(slot.name, "flight", now, now + flight)
-        yield timeline.timeout(start + timing.decision - timeline.now)
-        reading = self.station.close(
-            start + timing.opening, (fate.cause, fate.clicks) if fate else None
-        )
-        if reading.clicks not in self._heralds:
-            return False
-        return self._herald(session, attempt, reading)
 
-    def _send(self, port: int) -> Packet:
-        """Draws what light of a node will reach the station."""
-        optics = self.station.optics
-        if not self.cycles[port].slot.holds_particle:
-            return optics.dark
-        packet = optics.launch(port, self._emission[port])
-        if packet != self._dark:
-            transmission = self._transmissions[port]
-            if transmission is None:
-                transmission = self.arms[port].transmission(self._timeline.now)
-            packet = optics.carry(packet, transmission, self._channels)
-        return packet
+def _stream(name: str, number: int) -> str:
+    return f"{name}.{number}" if number else name
 
-    def _receiver(self, port: int, packet: Packet) -> Callable[[simpy.Event], None]:
-        return lambda _: self.station.receive(port, packet)
 
-    def _lateness(self) -> list[int] | None:
-        """Draws by how much the herald reaches each node late; ``None`` if one misses it."""
-        if self._steady_messages:
-            return [0, 0]
-        extras = [arm.classical.extra_ps(self._messages) for arm in self.arms]
-        known = [extra for extra in extras if extra is not None]
-        return known if len(known) == len(extras) else None
+def _spent(session: Session, now: int) -> Spent:
+    cooling, attempting = session.split(now)
+    return Spent(session.attempts_before(now), attempting, cooling)
 
-    def _herald(self, session: Session, attempt: int, reading: Reading) -> bool:
-        """Sends a herald to both nodes; returns whether it reaches them in time."""
-        lateness = self._lateness()
-        if lateness is None:
-            self.log.missed += 1
-            return False
-        passed_ps = session.attempt_start(attempt) + self.timing.opening
-        key: Hashable = reading
-        if self._turning:
-            key = reading, *(arm.channel.rotation_rad(passed_ps) for arm in self.arms)
-        known = self._branches.get(key)
-        if known is None:
-            if len(self._branches) >= _BRANCHES_KEPT:
-                self._branches.clear()
-            state = heralded_state(self.station, self.arms, reading, passed_ps)
-            nodes = tuple(arm.node for arm in self.arms)
-            known = self._branches[key] = len(self.states), Branch(state, nodes)
-            self.states.append(state)
-        index, branch = known
-        log = self.log
-        herald = Herald(len(log.time_ps), self._heralds[reading.clicks])
-        log.time_ps.append(self._timeline.now)
-        log.session_start_ps.append(session.start)
-        log.attempt.append(attempt)
-        log.clicks.append(reading.clicks)
-        log.cause.append(reading.cause)
-        log.state.append(index)
-        joint = JointState(branch)
-        for qubit, cycle in enumerate(self.cycles):
-            cycle.slot.join(joint, qubit)
-            cycle.herald(herald, lateness[qubit])
-        return True
 
-    def _count_round(self) -> None:
-        if self.max_rounds:
-            first, second = self.cycles
-            if min(first.rounds, second.rounds) >= self.max_rounds:
-                self._timeline.stop()
+def _sum(first: Spent, second: Spent) -> Spent:
+    return Spent(*(a + b for a, b in zip(first, second, strict=True)))
+
+
+def _pulses_on(cycles: list[SlotCycle]) -> Callable[[], int]:
+    return lambda: sum(cycle.pulses() for cycle in cycles)

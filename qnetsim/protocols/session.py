@@ -11,11 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qnetsim import units
-from qnetsim.arm import Arm, tail_faults
-from qnetsim.errors import Fault
+from qnetsim.arm import Arm
 from qnetsim.nodes.bsm import BellStation
-
-_FORGOTTEN = 20.0
 
 
 class Timing(NamedTuple):
@@ -93,31 +90,6 @@ class Timing(NamedTuple):
     def herald_arrival(self, arm: int) -> int:
         """When a node hears of a herald, in ps from the attempt's start."""
         return self.decision + self.latencies[arm]
-
-
-def memory_faults(arms: tuple[Arm, Arm], station: BellStation, path: str) -> Iterator[Fault]:
-    """Yields what would reach from one attempt into the next, which is not modelled.
-
-    Args:
-        arms: the link's sides.
-        station: its station.
-        path: where the station stands.
-    """
-    detector = station.detector
-    period_s = units.to_seconds(Timing.of(arms, station).period)
-    for arm in arms:
-        node = f"nodes.{arm.name}"
-        yield from tail_faults(arm, period_s, node, "photons click in the next attempt")
-    if detector.afterpulse_probability:
-        quiet_s = period_s - station.window_length_s - (station.bin_separation_s or 0.0)
-        longest_s = (quiet_s - detector.dead_time_s) / _FORGOTTEN
-        if detector.afterpulse_lifetime_s > longest_s:
-            yield Fault(
-                f"{path}.detector.afterpulse_lifetime_s",
-                f"{detector.afterpulse_lifetime_s:g}",
-                f"must be {max(longest_s, 0):g} or less, or afterpulses reach the next attempt, "
-                "which is not modelled",
-            )
 
 
 class Session(NamedTuple):

@@ -69,10 +69,17 @@ class SkipAhead:
             attempts that it skips, sets.
         timing: the link's clockwork.
         stream: where the draws come from.
+        shared: whether clicks of other attempts can blind the detectors meanwhile: each click is
+            told then, as if every detector saw.
     """
 
     def __init__(
-        self, arms: tuple[Arm, Arm], station: Station, timing: Timing, stream: Stream
+        self,
+        arms: tuple[Arm, Arm],
+        station: Station,
+        timing: Timing,
+        stream: Stream,
+        shared: bool = False,
     ) -> None:
         self._arms = arms
         self._station = station
@@ -80,7 +87,8 @@ class SkipAhead:
         self._stream = stream
         self._heralds = frozenset(station.spec.heralds)
         dead_time = units.to_ps(station.spec.detector.dead_time_s)
-        self._remembers = dead_time > timing.period
+        self._remembers = dead_time > timing.period and not shared
+        self._tells_clicks = shared
         self._drifts = any(arm.channel.drift_db_per_hour for arm in arms)
         self._given: dict[Hashable, float] = {}
         self._steady: dict[tuple[tuple[bool, bool], int], EventLaw] = {}
@@ -88,7 +96,7 @@ class SkipAhead:
     def next_herald(
         self, session: Session, losses_ps: tuple[int, int], attempt: int, end: int
     ) -> tuple[int, Fate | None]:
-        """Draws the next attempt of a session that heralds.
+        """Draws the next attempt of a session that heralds, or clicks where clicks are told.
 
         Args:
             session: the session.
@@ -115,7 +123,7 @@ class SkipAhead:
                 attempt = stretch_end
                 continue
             attempt, fate = found
-            if fate.clicks in self._heralds:
+            if fate.clicks in self._heralds or self._tells_clicks:
                 return attempt, fate
             opening = session.attempt_start(attempt) + self._timing.opening
             self._station.blind(fate.clicks, opening)
@@ -244,7 +252,8 @@ class SkipAhead:
 
     def _events(self, packets: tuple[Packet, Packet], blinded: int) -> Iterator[tuple[Fate, float]]:
         """Yields the events that light in the station can lead to, with their chances."""
+        every_click = self._remembers or self._tells_clicks
         for cause, row in enumerate(self._station.chances(packets, blinded)):
             for clicks, chance in enumerate(row):
-                if chance > 0 and (clicks in self._heralds or (self._remembers and clicks)):
+                if chance > 0 and (clicks in self._heralds or (every_click and clicks)):
                     yield Fate(packets, cause, clicks), chance

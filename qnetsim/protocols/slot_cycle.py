@@ -41,14 +41,18 @@ class SlotCycle:
 
     Args:
         arm: the slot's side of the link.
+        port: the port of the station that its photons enter, 0 or 1.
         latency_ps: how long a message takes to the station or back.
         user: whom the slot serves.
         timeline: the clock.
         skips: whether failed attempts are skipped, and so drawn together in the trace.
-        served: called after each round.
+        heard: called with itself and its port once the station knows that it waits.
+        served: called with its port after each round.
+        number: which of its node's slots it is, or ``None`` where it is the only one.
 
     Attributes:
         slot: the slot.
+        node: the node's name.
         ready: happens when the station hears that the slot holds a particle.
         waiting: whether its particle is there and in no session.
         rounds: how many rounds it has served.
@@ -57,13 +61,19 @@ class SlotCycle:
     def __init__(
         self,
         arm: Arm,
+        port: int,
         latency_ps: int,
         user: User,
         timeline: Timeline,
         skips: bool,
-        served: Callable[[], None],
+        heard: Callable[[SlotCycle, int], None],
+        served: Callable[[int], None],
+        number: int | None = None,
     ) -> None:
-        self.slot = Slot(arm.name, arm.node, timeline)
+        name = arm.name if number is None else f"{arm.name}.{number}"
+        self.slot = Slot(name, arm.node, timeline, arm.name)
+        self.node = arm.name
+        self._port = port
         self.ready = timeline.event()
         self.waiting = False
         self.rounds = 0
@@ -72,8 +82,10 @@ class SlotCycle:
         self._user = user
         self._timeline = timeline
         self._skips = skips
+        self._heard = heard
         self._served = served
         self._session: Session | None = None
+        self._pulses = 0
         self._outcome = timeline.event()
         timeline.process(self._run())
 
@@ -96,8 +108,17 @@ class SlotCycle:
         self._book_session(split)
         if self.slot.holds_particle:
             self.waiting = True
+            self._heard(self, self._port)
         else:
             self._reload()
+
+    def pulses(self) -> int:
+        """Returns how many pulses the slot has had so far."""
+        session = self._session
+        if session is None:
+            return self._pulses
+        emission = session.timing.emissions[self._port]
+        return self._pulses + session.first_attempt_from(emission, self._timeline.now + 1)
 
     def calibrate(self) -> None:
         """Begins a recalibration, while no session runs."""
@@ -108,7 +129,9 @@ class SlotCycle:
         """Ends a recalibration."""
         self.slot.ledger.begin("waiting")
         self.waiting = True
-        if not self.slot.holds_particle:
+        if self.slot.holds_particle:
+            self._heard(self, self._port)
+        else:
             self._reload()
 
     def herald(self, herald: Herald, extra_ps: int = 0) -> None:
@@ -162,7 +185,7 @@ class SlotCycle:
             ledger.begin("readout")
             yield from self._user.round(slot, herald)
             self.rounds += 1
-            self._served()
+            self._served(self._port)
             if slot.node.readout.destructive:
                 slot.empty()
             for activity, pause in self._recovery_ps:
@@ -182,6 +205,7 @@ class SlotCycle:
     def _announce(self) -> None:
         self._outcome = self._timeline.event()
         self.waiting = True
+        self.ready.callbacks.append(lambda _: self._heard(self, self._port))
         self._timeline.trigger(self.ready, None, self._latency_ps)
 
     def _notice_loss(self, _: simpy.Event) -> None:
@@ -197,6 +221,7 @@ class SlotCycle:
     def _book_session(self, split: tuple[int, int] | None = None) -> None:
         if self._timeline.trace:
             self.trace_open()
+        self._pulses = self.pulses()
         session, self._session = self._session, None
         self._book(session, self.slot.ledger, split)
 

@@ -50,7 +50,7 @@ def test_clicks_follow_the_heralding_map_for_each_set_of_photons(arrivals: int) 
     for _ in range(n):
         for port in (0, 1):
             if packets[port]:
-                bsm.receive(port, 1)
+                bsm.receive(0, port, 1)
         reading = bsm.close(0)
         assert (reading.packets, reading.blinded) == (packets, 0)
         counts[reading.clicks] += 1
@@ -87,8 +87,8 @@ def test_blind_detectors_never_click() -> None:
     bsm = station(dead_time_s=1.0, dark_count_rate_hz=1e7)
     bsm.close(0, foretold=(0, 0b0011))
     for _ in range(2000):
-        bsm.receive(0, 1)
-        bsm.receive(1, 1)
+        bsm.receive(1, 0, 1)
+        bsm.receive(1, 1, 1)
         reading = bsm.close(1, None)
         assert not reading.clicks & 0b0011 & reading.blinded
         assert reading.blinded & 0b0011 == 0b0011

@@ -3,13 +3,13 @@
 import pytest
 
 import qnetsim as qn
-from qnetsim.protocols import heralding
+from qnetsim.protocols import heralds
 
 
 def test_heralds_whose_states_all_differ_keep_a_bounded_memory(
     small_network: qn.Network, protocol: qn.DIQKD, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heralding, "_BRANCHES_KEPT", 32)
+    monkeypatch.setattr(heralds, "_BRANCHES_KEPT", 32)
     turning = small_network.fibres["bob", "bsm"].model_copy(
         update={"rotation_drift_deg_per_hour": 1000.0}
     )
@@ -17,5 +17,7 @@ def test_heralds_whose_states_all_differ_keep_a_bounded_memory(
     simulation = qn.Simulation(small_network, protocol, seed=1, max_rounds=100)
     simulation.timeline.play(None)
     assert len(simulation.link._branches) <= 32
-    assert len(simulation.link.states) >= 100
-    assert list(simulation.link.log.state) == list(range(len(simulation.link.states)))
+    assert len(simulation.link.heralds.states) >= 100
+    assert list(simulation.link.heralds.log.state) == list(
+        range(len(simulation.link.heralds.states))
+    )

@@ -106,16 +106,19 @@ def play(name: str, resolution: str, seed: int, heralds: int) -> Part:
         result.heralds,
         result.rounds,
         {key: np.diff([page.get(key, 0) for page in books]) / batch for key in books[-1]},
-        link.timing.period,
+        link.schedule.timing.period,
         result.expected_link,
         result.expected,
     )
 
 
 def _books(simulation: qn.Simulation) -> dict[str, int]:
-    attempts, attempting_ps = simulation.link.progress()
-    books = {"time": simulation.timeline.now, "attempts": attempts, "attempting": attempting_ps}
-    for cycle in simulation.link.cycles:
-        for activity, spent_ps in cycle.activity_ps().items():
-            books[f"{cycle.slot.name} {activity}"] = spent_ps
+    spent = simulation.link.spent()
+    books = {"time": simulation.timeline.now, "attempts": spent.attempts}
+    books |= {"attempting": spent.attempting_ps}
+    for cycles in simulation.link.cycles:
+        for cycle in cycles:
+            for activity, spent_ps in cycle.activity_ps().items():
+                key = f"{cycle.node} {activity}"
+                books[key] = books.get(key, 0) + spent_ps
     return books

@@ -18,7 +18,7 @@ from qnetsim.channels.fibre import Fibre
 from qnetsim.nodes.station import PacketLaw, Station
 from qnetsim.optics import TwoPhotonOptics
 from qnetsim.physics.noise import rotate
-from qnetsim.protocols import heralding
+from qnetsim.protocols import heralds
 from qnetsim.protocols.expectation import link_expectation
 from qnetsim.protocols.heralding import HeraldedLink
 from qnetsim.protocols.session import Session
@@ -124,7 +124,7 @@ def _bound_by_the_chance_at_its_best(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _turn_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heralding, "rotate", lambda state, k, angle: rotate(state, k, -angle))
+    monkeypatch.setattr(heralds, "rotate", lambda state, k, angle: rotate(state, k, -angle))
 
 
 def _forget_recalibrations(monkeypatch: pytest.MonkeyPatch) -> None:
