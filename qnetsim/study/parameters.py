@@ -156,6 +156,8 @@ def describe(model: type[BaseModel], path: str) -> Parameter:
         field = field_at(model, parts)
         if field is not None:
             break
+        if keys_at(model, parts):
+            return Parameter("", "other", None, None, None)
     else:
         known = keys_at(model, path.split(".")[:-1])
         bound = "unknown path" + suggestion(path.split(".")[-1], known)
