@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from qnetsim.photonic_scenario import PhotonicScenario
     from qnetsim.scenario import Scenario
 
+_STORE = b'{"qnetsim_store"'
+_FORMATS = (".png", ".svg", ".pdf")
 _CURVE_POINTS = 80
 _SLOW_CURVE_POINTS = 40
 
@@ -48,7 +50,15 @@ def _listed(title: str, pictures: Mapping[str, str]) -> str:
     return "\n".join(["\b", title, *(f"  {name:13} {line}" for name, line in pictures.items())])
 
 
-_NAMES = _listed("Of a scenario:", _OF_LINKS) + "\n\n" + _listed("Of bounds:", _OF_BOUNDS)
+_OF_STORES = {"rate": "the rate against every numeric axis, with intervals"}
+_NAMES = "\n\n".join(
+    _listed(title, pictures)
+    for title, pictures in (
+        ("Of a scenario:", _OF_LINKS),
+        ("Of bounds:", _OF_BOUNDS),
+        ("Of a study's store (.jsonl) in the scenario's place:", _OF_STORES),
+    )
+)
 
 
 @click.command(epilog=_NAMES)
@@ -98,12 +108,14 @@ def plot(
     seed: int,
     **amounts: int,
 ) -> None:
-    """Draw a SCENARIO's link, or what keys are worth."""
+    """Draw a SCENARIO's link, what a study's store holds, or what keys are worth."""
     from qnetsim.files import write_whole
 
     _check_format(output)
     complete = True
-    if scenario is None or what in _OF_BOUNDS:
+    if scenario is not None and _is_store(scenario):
+        figure = _of_store(what, scenario, settings, output)
+    elif scenario is None or what in _OF_BOUNDS:
         figure = _of_bounds(what, scenario, settings, output)
     else:
         loaded = load(scenario, settings, output, "--output")
@@ -125,9 +137,39 @@ def plot(
 def _check_format(output: Path) -> None:
     from qnetsim.errors import Fault, InvalidInputError
 
-    if output.suffix.lower() not in (".png", ".svg", ".pdf"):
+    if output.suffix.lower() not in _FORMATS:
         bound = "must end in .png, .svg or .pdf"
         raise InvalidInputError([Fault("--output", str(output), bound)])
+
+
+def _is_store(path: Path) -> bool:
+    if path.suffix == ".jsonl":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_STORE)) == _STORE
+    except OSError:
+        return False  # reading it as a scenario says why
+
+
+def _of_store(what: str, store: Path, settings: tuple[str, ...], output: Path) -> Any:
+    from qnetsim.cli.report import counter, read_rows
+    from qnetsim.errors import Fault, InvalidInputError
+    from qnetsim.report.study.charts import draw_charts
+    from qnetsim.report.study.shown import charts_of_study, shown_of
+
+    if what not in _OF_STORES:
+        raise InvalidInputError([Fault("--what", what, f"{store} is a store, not a scenario")])
+    if settings:
+        raise InvalidInputError([Fault("--set", settings[0], "a store's rows are as they are")])
+    contents = read_rows(store, output, _FORMATS)
+    with counter() as count:
+        shown = shown_of(contents, count)
+        charts = [chart for it in shown for chart in charts_of_study(it, ["herald_rate_hz"])]
+    if not charts:
+        bound = "nothing to draw: no numeric axis, or no point whose rate is known"
+        raise InvalidInputError([Fault(str(store), "", bound)])
+    return draw_charts("; ".join(dict.fromkeys(it.study.title for it in shown)), charts)
 
 
 def _of_bounds(what: str, scenario: Path | None, settings: tuple[str, ...], output: Path) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,20 +73,20 @@ def read_rows(store: Path, output: Path, suffixes: tuple[str, ...]) -> Contents:
     return contents
 
 
-def counter() -> Callable[[int], None]:
-    """Returns what shows on a terminal how many points are worked out."""
+@contextmanager
+def counter() -> Iterator[Callable[[int], None]]:
+    """Yields what shows on a terminal how many points are worked out; its line vanishes."""
+    live = sys.stderr.isatty()
 
     def show(done: int) -> None:
-        if sys.stderr.isatty():
+        if live:
             click.echo(f"\r\x1b[K{done:,} points", nl=False, err=True)
 
-    return show
-
-
-def clear_counter() -> None:
-    """Ends the line of a counter."""
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
+    try:
+        yield show
+    finally:
+        if live:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _write_page(store: Path, contents: Contents, output: Path) -> None:
@@ -93,8 +94,8 @@ def _write_page(store: Path, contents: Contents, output: Path) -> None:
     from qnetsim.report.study.page import render
     from qnetsim.report.study.shown import shown_of
 
-    shown = shown_of(contents, counter())
-    clear_counter()
+    with counter() as count:
+        shown = shown_of(contents, count)
     told = {
         "store": store.name,
         "written by": f"qnetsim {contents.version}",
@@ -109,8 +110,8 @@ def _write_table(contents: Contents, output: Path) -> None:
     from qnetsim.files import write_whole
     from qnetsim.study.analysis import study_frame, to_parquet
 
-    frame = study_frame(contents, counter())
-    clear_counter()
+    with counter() as count:
+        frame = study_frame(contents, count)
     if output.suffix.lower() == ".csv":
         write_whole(output, frame.to_csv(index=False).encode())
     else:

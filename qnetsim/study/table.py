@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from qnetsim.study.statistics import Figure, Row, ended_after, figures, totals
+from qnetsim.study.statistics import Row, ended_after, figures, totals
 from qnetsim.study.store import Contents
 from qnetsim.study.study import Study
 from qnetsim.study.task import Task
+from qnetsim.study.uncertain import Figure
 
 
 @dataclass(frozen=True)

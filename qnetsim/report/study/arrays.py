@@ -1,28 +1,41 @@
-"""Why arrays of slots stay below their law: what kept slots from attempting, as it was counted."""
+r"""Why rates of arrays differ from their law: what kept slots from attempting, as it was counted.
+
+A link whose every lane used each of its turns would herald p times its turns a second, p the
+heralds of an attempt. The law R = p/max(tau_s, (L/v + t_ov + p t_meas)/M) allows a share of the
+turns, R over that; the simulation used a share of them, and detectors that other lanes had
+blinded missed a share of the heralds. So, exactly,
+
+.. math:: R / R_{law} = used (1 - missed) / allowed
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from qnetsim.protocols.array_rate import ArrayExpectation
+from qnetsim.protocols.expectation import link_expectation
 from qnetsim.report.study.tables import Cell, Table, axis_scales, place_of, value_cell
 from qnetsim.report.study.wording import number
+from qnetsim.scenario import Scenario
 from qnetsim.study.table import Point
+from qnetsim.study.task import scenario_of
 
 LAW = "R = p/max(τ_s, (L/v + t_ov + p t_meas)/M)"
-MADE, OPENINGS, LEFT = "attempts", "openings", "left over"
+USED, MISSED, BLOCKED = "used", "missed by blinded detectors", "blocked, of the turns"
 CAUSES = {
-    MADE: "attempted",
-    "busy": "slot busy with readout or reload",
-    "cooling": "slot cooling",
-    "blind": "detector blind: dead time",
-    "blocked": "blocked: switch or station taken",
+    "attempts": USED,
+    "busy": "slots busy: readout, reload, not yet announced",
+    "cooling": "slots cooling",
 }
+"""What became of turns, by the names that counts have for it."""
+
+_MOST_POINTS = 200
 _MOST_BARS = 24
 
 
-class Share(NamedTuple):
-    """A part of a bar: what it stands for, its share, and which colour it has."""
+class Part(NamedTuple):
+    """A part of a bar: what it stands for, its share of the turns, its colour's number."""
 
     label: str
     share: float
@@ -30,11 +43,12 @@ class Share(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A point's openings by what became of them."""
+    """A point's turns by what became of them, and the share that the law allows."""
 
     label: str
-    ratio: str
-    shares: list[Share]
+    verdict: str
+    parts: list[Part]
+    allowed: float
 
 
 class Deviations(NamedTuple):
@@ -49,86 +63,121 @@ class Deviations(NamedTuple):
 
     table: Table
     bars: list[Bar]
-    legend: list[Share]
+    legend: list[Part]
     note: str
 
 
-def deviations_of(points: Sequence[Point]) -> Deviations | None:
+class Deviation(NamedTuple):
+    """A point's rate beside its law.
+
+    Attributes:
+        rate_hz: simulated.
+        law_hz: the law's, with the closed form's p.
+        bound_by: what the law says it is limited by.
+        allowed: share of the turns that the law allows, by the p that was observed.
+        shares: of the turns, by what became of them.
+        missed: share of the heralds that blinded detectors missed.
+        blocked: attempts that no Bell-state measurement was free for, over the turns.
+    """
+
+    rate_hz: float
+    law_hz: float
+    bound_by: str
+    allowed: float
+    shares: dict[str, float]
+    missed: float
+    blocked: float
+
+
+def law_of(point: Point) -> ArrayExpectation | None:
+    """Returns the closed form of a point's array, ``None`` where it has none."""
+    scenario = scenario_of(point.task.data)
+    if not isinstance(scenario, Scenario):
+        return None
+    expected = link_expectation(
+        scenario.network(), scenario.model.protocol.link, scenario.horizon_s
+    )
+    return expected and expected.array
+
+
+def deviation_of(counts: Mapping[str, Any], law: ArrayExpectation) -> Deviation | None:
+    """Returns how a point's rate deviates from its law, ``None`` where nothing heralded.
+
+    Args:
+        counts: of the point, with an ``array``.
+        law: its closed form.
+    """
+    array, seconds = counts["array"], counts["sim_time_s"]
+    turns, heralds = array["total"], counts["heralds"]
+    tried = heralds + array["heralds_blinded"]
+    if not (turns and tried and seconds):
+        return None
+    full_hz = tried / array["attempts"] * turns / seconds
+    crowded = law.slots / (law.round_trip_s + law.round_s) < 1 / law.spacing_s
+    return Deviation(
+        heralds / seconds,
+        law.law_rate_hz,
+        "slots" if crowded else law.spacing_by,
+        law.law_rate_hz / full_hz,
+        {words: array[name] / turns for name, words in CAUSES.items()},
+        array["heralds_blinded"] / tried,
+        array["blocked"] / turns,
+    )
+
+
+def deviations_of(
+    points: Sequence[Point], law: Callable[[Point], ArrayExpectation | None] = law_of
+) -> Deviations | None:
     """Returns what arrays' rates are beside their law, ``None`` where no point counted that.
 
     Args:
         points: of one study.
+        law: gives the closed form of a point's array.
     """
-    counted = [point for point in points if shares_of(point.counts)]
-    if not counted:
+    counted = [point for point in points if point.counts.get("array")]
+    found = []
+    for point in counted[:_MOST_POINTS]:
+        closed = law(point)
+        deviation = closed and deviation_of(point.counts, closed)
+        if deviation:
+            found.append((point, deviation))
+    if not found:
         return None
     scales = axis_scales(points)
-    causes = list(dict.fromkeys(cause for p in counted for cause in shares_of(p.counts)))
-    headings = [*(scale.label for scale in scales.values()), "heralds a second", "law", "rate/law"]
-    headings += [_words(cause) for cause in causes]
-    rows = []
-    for point in counted:
-        shares = shares_of(point.counts)
-        row = [value_cell(point.values[path], scale) for path, scale in scales.items()]
-        row += [Cell(text, look="number") for text in (*_rates(point), _ratio(point))]
-        row += [Cell(_percent(shares.get(cause)), look="number") for cause in causes]
-        rows.append(row)
-    legend = [Share(_words(cause), 0.0, place) for place, cause in enumerate(causes)]
-    bars = [
-        Bar(
-            place_of(point, scales),
-            _ratio(point),
-            [
-                Share(_words(cause), shares_of(point.counts)[cause], place)
-                for place, cause in enumerate(causes)
-                if shares_of(point.counts).get(cause)
-            ],
-        )
-        for point in counted[:_MOST_BARS]
+    headings = [scale.label for scale in scales.values()]
+    headings += ["heralds a second", "law", "limited by", "rate/law", "allowed by the law"]
+    headings += [*CAUSES.values(), MISSED, BLOCKED]
+    rows = [
+        [*(value_cell(point.values[path], scales[path]) for path in scales), *_cells(deviation)]
+        for point, deviation in found
     ]
-    few = len(bars) < len(counted)
-    note = f"Bars of the first {len(bars)} of {len(counted)} points; the table holds all." * few
-    return Deviations(Table(headings, rows), bars, legend, note)
+    bars = [_bar(place_of(point, scales), deviation) for point, deviation in found[:_MOST_BARS]]
+    legend = [Part(words, 0.0, colour) for colour, words in enumerate(CAUSES.values())]
+    shown, told = min(len(counted), _MOST_POINTS), []
+    if len(bars) < len(found):
+        told.append(f"Bars of the first {len(bars)} of {len(found)} points of the table.")
+    if shown < len(counted):
+        told.append(f"The table holds the first {shown} of {len(counted)} points.")
+    return Deviations(Table(headings, rows), bars, legend, " ".join(told))
 
 
-def shares_of(counts: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the share of the openings that each cause took, attempts first.
-
-    An opening is a turn in which a pair of slots could have attempted.
-
-    Args:
-        counts: of a point; empty shares come of one without an array.
-    """
-    array = counts.get("array") or {}
-    openings = array.get(OPENINGS, 0)
-    if not openings:
-        return {}
-    taken = {MADE: array.get(MADE, 0)}
-    taken |= {cause: array[cause] for cause in CAUSES if cause in array and cause != MADE}
-    shares = {cause: amount / openings for cause, amount in taken.items()}
-    left = 1 - sum(shares.values())
-    return shares | ({LEFT: left} if abs(left) > 1e-9 else {})
+def _cells(deviation: Deviation) -> list[Cell]:
+    texts = [
+        number(deviation.rate_hz), number(deviation.law_hz), deviation.bound_by,
+        number(deviation.rate_hz / deviation.law_hz), _percent(deviation.allowed),
+        *(_percent(share) for share in deviation.shares.values()),
+        _percent(deviation.missed), _percent(deviation.blocked),
+    ]  # fmt: skip
+    return [Cell(text, look="" if text == deviation.bound_by else "number") for text in texts]
 
 
-def _rates(point: Point) -> tuple[str, str]:
-    rate = point.figures.get("herald_rate_hz")
-    return number(rate and rate.value), number(law_hz(point))
+def _bar(label: str, deviation: Deviation) -> Bar:
+    parts = [Part(*it, colour) for colour, it in enumerate(deviation.shares.items()) if it[1]]
+    verdict = f"{number(deviation.rate_hz / deviation.law_hz, 3)} of the law"
+    if deviation.missed:
+        verdict += f", {_percent(deviation.missed)} missed"
+    return Bar(label, verdict, parts, min(1.0, deviation.allowed))
 
 
-def law_hz(point: Point) -> float | None:
-    """Returns the rate that the law of arrays gives for a point, ``None`` where it gives none."""
-    law = point.figures.get("law_rate_hz")
-    return law and (law.value if law.expected is None else law.expected)
-
-
-def _ratio(point: Point) -> str:
-    rate, law = point.figures.get("herald_rate_hz"), law_hz(point)
-    return number(rate.value / law) if rate and law else ""
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f} %"
-
-
-def _words(cause: str) -> str:
-    return CAUSES.get(cause, cause)
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from qnetsim.errors import QnetsimError
-from qnetsim.photonic_scenario import PhotonicScenario
 from qnetsim.report.study.series import Curve
-from qnetsim.scenario import Scenario
+from qnetsim.study.closed_form import closed_form_of
 from qnetsim.study.parameters import assign, expand
 from qnetsim.study.study import Study
 from qnetsim.study.table import Point
 
-MOST_PLACES = 1000
-"""Closed forms that one page asks for between points."""
+MOST_PLACES = 400
+"""Closed forms that a study's charts ask for between points."""
+
+CHARTED = ("herald_rate_hz", "key_rate_bits_per_s", "chsh_s")
+"""What charts show, by the names that figures and closed forms share."""
 
 
 def curve_of(study: Study) -> Curve:
@@ -43,14 +46,11 @@ def _key(point: Point, path: str) -> str:
 
 
 def _closed(study: Study, point: Point, path: str, place: float) -> dict[str, float]:
-    kind: type[Scenario | PhotonicScenario] = type(study.scenarios[point.task.scenario])
+    data, model = point.task.data, study.scenarios[point.task.scenario].describes
     try:
-        values = expand(point.task.data, path, place, kind.describes)
-        found = kind(assign(point.task.data, values)).expected()
+        changed = assign(data, expand(data, path, place, model))
+        found = closed_form_of(replace(point.task, data=changed))
     except QnetsimError:
-        return {}
-    if found is None:
-        return {}
-    figures = found._asdict()
-    figures["heralded_fidelity"] = figures.pop("fidelity")
+        return {}  # between two points may lie what no link can be
+    figures = {key: getattr(found, key) for key in CHARTED}
     return {key: value for key, value in figures.items() if value is not None}

@@ -144,6 +144,8 @@ def _confirmed(confirmed: Confirmation | None) -> Section:
     for check in confirmed.checks:
         if check.simulated is None:
             text = "no herald, or too few"
+        elif check.exact:
+            text = "the same"
         elif check.consistent is None:
             text = "no standard error is known"
         else:

@@ -14,7 +14,7 @@ from qnetsim.study.table import Point, axes_of
 MOST_LINES = 8
 MOST_PANELS = 6
 _WIDE = 10.0
-_CURVE_POINTS = 25
+_CURVE_POINTS = 15
 
 
 class Mark(NamedTuple):

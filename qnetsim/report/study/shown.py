@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from qnetsim.report.study.curves import curve_of
+from qnetsim.report.study.curves import CHARTED, curve_of
 from qnetsim.report.study.series import Chart, charts_of
 from qnetsim.report.study.tables import FIGURES
 from qnetsim.study.store import Contents
@@ -14,8 +14,6 @@ from qnetsim.study.table import Point, points_of
 
 MOST_POINTS = 2000
 """Points of a study that a page shows; a table in a file holds all."""
-
-CHARTED = ("herald_rate_hz", "key_rate_bits_per_s", "chsh_s")
 
 
 class Shown(NamedTuple):

@@ -63,7 +63,7 @@ def _embedded(text: str, key: str, label: str, colours: Mapping[str, str]) -> st
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
     used = set(re.findall(r"#([\w-]+)", text))
-    text = re.sub(r' id="([\w-]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r'(href="|url\()#', rf"\1#{key}-", text)
     box = re.search(r'viewBox="([^"]+)"', text)
     assert box is not None

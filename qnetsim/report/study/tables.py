@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from qnetsim.report.study.wording import Scale, interval, is_number, number, scale_of
 from qnetsim.study.naming import short_names
-from qnetsim.study.statistics import Figure
 from qnetsim.study.table import Point
+from qnetsim.study.uncertain import Figure
 
 FIGURES = {
     "herald_rate_hz": "heralds a second",

@@ -31,11 +31,12 @@ def draw_tornado(title: str, found: Sensitivity) -> Figure:
         found: the parameters, the one that changes the figure most first; 20 are drawn.
     """
     bars = [bar for bar in found.bars if _moves(bar, found.base)][:MOST_BARS]
-    figure, axes = new_figure(8.6, 1.5 + _BAR_IN * max(3, len(bars)))
+    figure, axes = new_figure(8.6, 1.7 + _BAR_IN * max(3, len(bars)))
     where = "at the least demanding point" if any(found.point.at) else "today"
     base = "none" if found.base is None else f"{found.base:.4g}"
     axes.set_title(f"{title}\n{found.figure} = {base} {where}", fontsize="medium", loc="left")
-    axes.set_xlabel(f"{found.figure}, {_swings(bars)}")
+    axes.set_xlabel(found.figure)
+    figure.supxlabel(_swings(bars), fontsize="x-small", color=CLOSED)
     tidy(axes)
     if not bars:
         axes.text(0.5, 0.5, "no parameter changes it", transform=axes.transAxes, ha="center")
@@ -64,7 +65,7 @@ def draw_tornado(title: str, found: Sensitivity) -> Figure:
 def _swings(bars: Sequence[Bar]) -> str:
     """Returns between which ends each parameter goes."""
     given = {bar.knob.ranged for bar in bars}
-    around = "half and double its value (its odds, if it lies between 0 and 1)"
+    around = "half and double its value (its odds p/(1 - p), if it lies between 0 and 1)"
     ways = {True: "the ends of its range", False: around}
     return "each parameter alone at " + ", or ".join(ways[k] for k in (True, False) if k in given)
 
@@ -100,6 +101,7 @@ def _scale(bars: Sequence[Bar], base: float | None) -> tuple[float, float, bool]
 
 
 def _draw_bars(axes: Any, bars: Sequence[Bar], base: float | None, left: float) -> None:
+    height = 0.62 * min(1.0, len(bars) / 3)
     for row, bar in enumerate(bars):
         start = left if base is None else max(base, left)
         for end, value in enumerate(bar.values):
@@ -107,7 +109,7 @@ def _draw_bars(axes: Any, bars: Sequence[Bar], base: float | None, left: float) 
                 value = left
             shown = max(value, left)
             colour = SIMULATED if value >= (base or 0.0) else PUBLISHED
-            axes.barh(row, shown - start, left=start, height=0.62, color=colour, lw=0)
+            axes.barh(row, shown - start, left=start, height=height, color=colour, lw=0)
             text = _at_end(bar, end, value)
             outward = shown > start or (shown == start and end == 1)
             if math.isclose(shown, start, rel_tol=1e-6) and end == _idle(bar, base):
@@ -125,5 +127,7 @@ def _idle(bar: Bar, base: float | None) -> int | None:
 
 
 def _at_end(bar: Bar, end: int, value: float) -> str:
-    text = ", ".join(dict.fromkeys(f"{x:.4g}" for x in bar.knob.values(bar.ends[end])))
+    text = ", ".join(
+        dict.fromkeys(f"{float(f'{x:.4g}'):g}" for x in bar.knob.values(bar.ends[end]))
+    )
     return f"{text} (0)" if value == 0 else text
