@@ -28,7 +28,7 @@ from qnetsim.protocols.heralding import Openings
 from qnetsim.protocols.heralds import HeraldLog
 from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.keyrate import worth_of
-from qnetsim.security.rates import chsh_key_rate, two_basis_key_rate
+from qnetsim.security.rates import key_rate_of_bound
 from qnetsim.units import PS_PER_S
 
 if TYPE_CHECKING:
@@ -373,11 +373,7 @@ def key_rate(bound: str, s: float, qbers: list[float], sifting: float, leak_bits
         sifting: the share of rounds that are key rounds.
         leak_bits: bits that leave the laboratories in a round.
     """
-    if bound == "chsh":
-        rate = chsh_key_rate(s, qbers[0], sifting)
-    else:
-        rate = two_basis_key_rate(s, qbers[0], qbers[1], sifting)
-    return max(0.0, float(rate) - leak_bits)
+    return max(0.0, float(key_rate_of_bound(bound, s, qbers, sifting)) - leak_bits)
 
 
 def _over(amount: float, seconds: float) -> float:

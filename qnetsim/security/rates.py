@@ -7,7 +7,7 @@ general ones as the rounds grow without limit. Rates are not clipped: a negative
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -92,6 +92,22 @@ def optimal_flip(rate: Callable[[FloatArray], FloatArray]) -> FloatArray:
     best = grid[np.argmax(rates, axis=0)]
     step = grid[1]
     return maximised(rate, np.maximum(best - step, 0.0), np.minimum(best + step, 0.5), steps=40)
+
+
+def key_rate_of_bound(
+    bound: str, s: ArrayLike, qbers: Sequence[ArrayLike], sifting: ArrayLike
+) -> FloatArray:
+    """Returns the asymptotic key rate in bits per round by a bound's name.
+
+    Args:
+        bound: ``chsh`` or ``two-basis``.
+        s: CHSH value.
+        qbers: the error rate of each key pair; broadcasts like the rest.
+        sifting: fraction of rounds that make key.
+    """
+    if bound == "chsh":
+        return chsh_key_rate(s, qbers[0], sifting)
+    return two_basis_key_rate(s, qbers[0], qbers[1], sifting)
 
 
 def chsh_key_rate(
