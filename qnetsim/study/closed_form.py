@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from qnetsim.protocols.diqkd import DIQKD, Isolation
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.pulsed import PulsedDIQKD
 from qnetsim.scenario import Scenario
+from qnetsim.security.rates import key_rate_of_bound
 from qnetsim.study.task import Task, scenario_of
 
-Tables = Mapping[tuple[int, int], NDArray[np.float64]]
+Table = NDArray[np.float64]
+Tables = Mapping[tuple[int, int], Table]
 """How often each pair of outcomes came, by settings."""
 
 
@@ -38,8 +40,7 @@ class ClosedForm:
         qbers: of each.
         key_rate_bits_per_round: by the protocol's bound.
         key_rate_bits_per_s: likewise.
-        certified_rate: the key rate of observed rounds by the protocol's certificate, below 0 where
-            there is no key; ``None`` where a formula gives it.
+        certified: the closed forms of a photonic scenario whose key a certificate proves.
     """
 
     protocol: DIQKD | PulsedDIQKD
@@ -52,10 +53,43 @@ class ClosedForm:
     qbers: tuple[float | None, ...] = ()
     key_rate_bits_per_round: float | None = None
     key_rate_bits_per_s: float | None = None
-    certified_rate: Callable[[Tables], float | None] | None = None
+    certified: PhotonicResult | None = None
+
+    def has_key_rate(self, tables: Tables) -> bool:
+        """Tells whether there is a bound for the key, and rounds of all settings that it needs."""
+        protocol = self.protocol
+        if protocol.bound == "none":
+            return False
+        if self.certified is not None:
+            return len(tables) == math.prod(self.certified.rounds.shape[:2])
+        needed = {(x, y) for x, y, *_ in (*protocol.chsh_terms, *protocol.key_pairs)}
+        return needed <= tables.keys()
+
+    def key_rates(self, tables: Tables) -> Table:
+        """Returns key rates of observed rounds in bits a round, below 0 where there is no key.
+
+        Args:
+            tables: of shape (k, 2, 2), for k sets of rounds; ``has_key_rate`` of each.
+
+        Returns:
+            Shape (k,).
+        """
+        if self.certified is not None:
+            return _certified_rates(self.certified, tables)
+        protocol = self.protocol
+        n = {settings: table.sum(axis=(1, 2)) for settings, table in tables.items()}
+        equal = {xy: table[:, 0, 0] + table[:, 1, 1] for xy, table in tables.items()}
+        chsh_s = np.zeros(len(next(iter(n.values()))))
+        for x, y, sign in protocol.chsh_terms:
+            chsh_s += sign * (2 * equal[x, y] / n[x, y] - 1)
+        wrong = equal if protocol.key_anticorrelated else {xy: n[xy] - equal[xy] for xy in n}
+        qbers = [wrong[x, y] / n[x, y] for x, y in protocol.key_pairs]
+        sifting = sum(n[x, y] for x, y in protocol.key_pairs) / sum(n.values())
+        rates = key_rate_of_bound(protocol.bound, chsh_s, qbers, sifting)
+        return rates - protocol.leak_bits_per_round
 
 
-LIFT_BITS = 10.0
+_LIFT_BITS = 10.0
 """More than any key rate is below 0: a leak of so many bits less keeps it from being clipped."""
 
 
@@ -111,18 +145,18 @@ def _of_pulses(scenario: PhotonicScenario) -> ClosedForm:
         qbers=qbers,
         key_rate_bits_per_round=key,
         key_rate_bits_per_s=None if key is None else key * rate_hz,
-        certified_rate=partial(_certified_rate, figures) if scenario.certificate else None,
+        certified=figures if scenario.certificate else None,
     )
 
 
-def _certified_rate(figures: PhotonicResult, tables: Tables) -> float | None:
-    """Returns the key rate of observed rounds by a certificate, below 0 where there is no key."""
-    counts = np.zeros((*figures.rounds.shape[:2], 1, 1, 2, 2))
-    for (x, y), table in tables.items():
-        counts[x, y, 0, 0] = table
-    leak_bits = figures.protocol.leak_bits_per_round - LIFT_BITS
+def _certified_rates(figures: PhotonicResult, tables: Tables) -> Table:
+    """Returns key rates of observed rounds by a certificate, as ``ClosedForm.key_rates`` does."""
+    leak_bits = figures.protocol.leak_bits_per_round - _LIFT_BITS
     isolation = Isolation.model_construct(leak_bits_per_round=leak_bits)
     protocol = figures.protocol.model_copy(update={"isolation": isolation})
-    seen = replace(figures, counts=counts.astype(np.int64), protocol=protocol)
-    lifted = seen.key_rate_bits_per_round
-    return None if lifted is None else lifted - LIFT_BITS
+    rounds = np.zeros((len(next(iter(tables.values()))), *figures.rounds.shape[:2], 1, 1, 2, 2))
+    for (x, y), table in tables.items():
+        rounds[:, x, y, 0, 0] = table
+    seen = (replace(figures, counts=n, protocol=protocol) for n in rounds.astype(np.int64))
+    lifted = [result.key_rate_bits_per_round for result in seen]
+    return np.array([math.nan if rate is None else rate - _LIFT_BITS for rate in lifted])

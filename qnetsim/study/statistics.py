@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ from numpy.typing import NDArray
 
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.bell_test import Estimate
-from qnetsim.result import key_rate
-from qnetsim.study.closed_form import LIFT_BITS, ClosedForm, closed_form_of
+from qnetsim.study.closed_form import ClosedForm, closed_form_of
 from qnetsim.study.definition import Stop
 from qnetsim.study.study import Study
 from qnetsim.study.tally import Counts, add, table_of
@@ -190,34 +189,16 @@ def _errors(
 def _key_rates(counts: Counts, heralds: Figure, closed: ClosedForm) -> dict[str, Figure | None]:
     """Returns the key rate a round and a second."""
     tables = table_of(counts)
-    unclipped = closed.certified_rate or partial(_unclipped, closed)
-    value = unclipped(tables)
-    if closed.protocol.bound == "none" or value is None:
+    if not tables or not closed.has_key_rate(tables):
         return {}
-    stderr = _jackknifed(unclipped, tables, value)
+    value, stderr = _jackknifed(closed.key_rates, tables)
     rounds_hz = sum(float(table.sum()) for table in tables.values()) / counts["sim_time_s"]
     relative = heralds.stderr / heralds.value if heralds.value else 0.0
     stderr_hz = rounds_hz * math.hypot(stderr, value * relative)
-    a_second = clipped(value * rounds_hz, stderr_hz, closed.key_rate_bits_per_s)
     return {
         "key_rate_bits_per_round": clipped(value, stderr, closed.key_rate_bits_per_round),
-        "key_rate_bits_per_s": a_second,
+        "key_rate_bits_per_s": clipped(value * rounds_hz, stderr_hz, closed.key_rate_bits_per_s),
     }
-
-
-def _unclipped(closed: ClosedForm, tables: Mapping[tuple[int, int], Table]) -> float | None:
-    """Returns the key rate of observed rounds, below 0 where there is no key."""
-    protocol = closed.protocol
-    chsh = bell_test.chsh_value(_correlators(tables), protocol.chsh_terms)
-    errors = [_errors(tables, [(x, y)], closed, None) for x, y in protocol.key_pairs]
-    qbers = [error.value for error in errors if error is not None]
-    if chsh is None or len(qbers) < len(errors):
-        return None
-    total = sum(table.sum() for table in tables.values())
-    sifting = sum(tables[x, y].sum() for x, y in protocol.key_pairs) / total
-    leak_bits = protocol.leak_bits_per_round
-    lifted = key_rate(protocol.bound, chsh.value, qbers, float(sifting), leak_bits - LIFT_BITS)
-    return lifted - LIFT_BITS
 
 
 _UNSEEN = 0.5
@@ -225,23 +206,24 @@ _UNSEEN = 0.5
 
 
 def _jackknifed(
-    rate: Callable[[Mapping[tuple[int, int], Table]], float | None],
+    function: Callable[[Mapping[tuple[int, int], Table]], Table],
     tables: Mapping[tuple[int, int], Table],
-    value: float,
-) -> float:
-    """Returns the standard error of a function of all rounds (see the module)."""
-    total = sum(float(table.sum()) for table in tables.values())
-    counts, effects = [], []
-    for settings, table in tables.items():
-        for cell in np.ndindex(table.shape):
-            more = table.copy()
-            more[cell] += 1
-            effects.append((rate({**tables, settings: more}) or 0.0) - value)
-            counts.append(table[cell])
-    weights, changes = np.array(counts) + _UNSEEN, np.array(effects)
-    weights /= weights.sum()
-    mean = float(weights @ changes)
-    return math.sqrt(total * max(0.0, float(weights @ (changes - mean) ** 2)))
+) -> tuple[float, float]:
+    """Returns a function of all rounds and its standard error (see the module).
+
+    Args:
+        function: of tables of shape (k, 2, 2); its values have shape (k,).
+        tables: how often each pair of outcomes came, by settings.
+    """
+    whole = np.array(list(tables.values()))
+    counts = whole.ravel()
+    more = np.concatenate([np.zeros((1, counts.size)), np.eye(counts.size)])
+    varied = whole + more.reshape(-1, *whole.shape)
+    values = function({settings: varied[:, k] for k, settings in enumerate(tables)})
+    effects = values[1:] - values[0]
+    weights = (counts + _UNSEEN) / (counts + _UNSEEN).sum()
+    variance = float(weights @ (effects - weights @ effects) ** 2)
+    return float(values[0]), math.sqrt(float(counts.sum()) * variance)
 
 
 def _times(rows: Sequence[Row], closed: ClosedForm) -> dict[str, Figure | None]:

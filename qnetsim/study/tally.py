@@ -42,7 +42,7 @@ def counts_of(result: Result | PhotonicResult) -> dict[str, Any]:
         "rounds": _by_setting(_tables(result)),
         "fidelity": _moments(result.heralded_fidelity),
     }
-    openings = getattr(result, "openings", None)
+    openings = result.openings
     return counts if openings is None else {**counts, "array": openings._asdict()}
 
 
