@@ -95,8 +95,8 @@ def _slope(before: float | None, after: float | None, width: float) -> float | N
 
 
 def _change(bar: Bar, base: float | None) -> float:
-    known = [value for value in (*bar.values, base) if value is not None]
-    return max(known) - min(known) if known else 0.0
+    values = [value or 0.0 for value in (*bar.values, base)]
+    return max(values) - min(values)
 
 
 def moving(found: Sensitivity) -> Sensitivity:

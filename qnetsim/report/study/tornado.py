@@ -71,9 +71,8 @@ def _swings(bars: Sequence[Bar]) -> str:
 
 
 def _moves(bar: Bar, base: float | None) -> bool:
-    known = [value for value in (*bar.values, base) if value is not None]
-    size = max(map(abs, known), default=0.0)
-    return bool(known) and max(known) - min(known) > _LEAST_SHARE * size
+    values = [value or 0.0 for value in (*bar.values, base)]
+    return max(values) - min(values) > _LEAST_SHARE * max(map(abs, values))
 
 
 def _label(bar: Bar) -> str:
@@ -87,7 +86,7 @@ def _scale(bars: Sequence[Bar], base: float | None) -> tuple[float, float, bool]
 
     Of values that span more than 12 decades the lowest are left out: they count as 0 there.
     """
-    values = [v for bar in bars for v in (*bar.values, base) if v is not None]
+    values = [v or 0.0 for bar in bars for v in (*bar.values, base)]
     positive = [v for v in values if v > 0]
     high = max(values)
     if min(values) < 0 or not positive:
