@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from qnetsim.channels.converter import Converter
     from qnetsim.channels.fibre import Fibre
     from qnetsim.channels.free_space import FreeSpace
-    from qnetsim.errors import InvalidInputError, QnetsimError, SimulationError
+    from qnetsim.errors import (
+        CollectionError,
+        InvalidInputError,
+        QnetsimError,
+        SimulationError,
+    )
     from qnetsim.network import Link, Network
     from qnetsim.nodes.bsm import BellStation, MidpointSource
     from qnetsim.nodes.cavity import Cavity
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from qnetsim.result import Result
     from qnetsim.scenario import Scenario, load_scenario
     from qnetsim.simulation import Simulation, simulate
+    from qnetsim.study.collect import collect
     from qnetsim.study.study import Study, load_study
     from qnetsim.timeline import Timeline
     from qnetsim.trace import Trace
@@ -35,6 +41,7 @@ _HOMES = {
     "BellStation": "nodes.bsm",
     "Cavity": "nodes.cavity",
     "ClassicalChannel": "channels.classical",
+    "CollectionError": "errors",
     "Converter": "channels.converter",
     "Cooling": "nodes.memory",
     "DIQKD": "protocols.diqkd",
@@ -60,6 +67,7 @@ _HOMES = {
     "Timeline": "timeline",
     "Trace": "trace",
     "Trap": "nodes.memory",
+    "collect": "study.collect",
     "load_scenario": "scenario",
     "load_study": "study.study",
     "simulate": "simulation",
@@ -70,6 +78,7 @@ __all__ = [
     "BellStation",
     "Cavity",
     "ClassicalChannel",
+    "CollectionError",
     "Converter",
     "Cooling",
     "Detector",
@@ -95,6 +104,7 @@ __all__ = [
     "Trace",
     "Trap",
     "__version__",
+    "collect",
     "load_scenario",
     "load_study",
     "simulate",

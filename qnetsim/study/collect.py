@@ -259,7 +259,11 @@ class _Collector:
             future.add_done_callback(self._done.put)
 
     def _job(self, most: int) -> _Job | None:
-        """Returns the next block to play: of many points in turn, so that few turn out surplus."""
+        """Returns the next block to play, or ``None``.
+
+        Where points can end early, of many in turn, so that few blocks turn out surplus; else of
+        one after the other, for which a worker need not make a scenario anew.
+        """
         while self._again:
             if not (job := self._again.popleft()).point.ended:
                 return job
@@ -268,7 +272,10 @@ class _Collector:
         while self._points:
             point = self._points.popleft()
             if (block := point.next_block()) is not None:
-                self._points.append(point)
+                if self._study.stop is None:
+                    self._points.appendleft(point)
+                else:
+                    self._points.append(point)
                 return _Job(point, block)
         return None
 

@@ -149,7 +149,7 @@ class Processes(Executor):
             if not call.future.set_running_or_notify_cancel():
                 continue
             try:
-                if worker is None or not worker.process.is_alive():
+                if worker is None or not worker.lives():
                     worker = self._started(instead_of=worker)
                 good, value = worker.answer(call.pickled)
             except (EOFError, OSError):
@@ -167,6 +167,7 @@ class Processes(Executor):
         with _starting:
             if instead_of is not None:
                 self._workers.remove(instead_of)
+                instead_of.process.kill()
                 instead_of.end()
             if self._killed:
                 raise EOFError
@@ -198,6 +199,10 @@ class _Worker:
                 else:
                     os.environ[name] = value
             there.close()
+
+    def lives(self) -> bool:
+        """Returns whether an idle worker is there; no more once its end of the line is closed."""
+        return not self._line.poll()
 
     def answer(self, pickled: bytes) -> tuple[bool, Any]:
         """Returns whether a call returned, and what it returned or raised."""

@@ -53,6 +53,7 @@ def row(task: Task, block: int, **counts: Any) -> dict[str, Any]:
         "attempts": 1000 * heralds,
         "sim_time_s": drawn.uniform(1, 2),
         "attempting_s": drawn.uniform(0, 1),
+        "rounds": {"00": {"n": heralds, "a": 0, "b": 0, "ab": 0}},
         **counts,
     }
     return {"id": task.strong_id, "block": block, "seed": seed, "counts": said}
@@ -64,10 +65,10 @@ def quick(task: Task, block: int) -> dict[str, Any]:
 
 
 def some_fail(task: Task, block: int) -> dict[str, Any]:
-    """A block of 2 ms; some fail, in ways that pickle does not survive."""
-    time.sleep(0.002)
+    """A block of 20 ms that takes no processor; some fail, in ways that pickle does not survive."""
+    time.sleep(0.02)
     if block_seed(task.strong_id, block) % FAILING == 0:
-        raise Unpicklable(1, 2)
+        raise UnpicklableError(1, 2)
     return row(task, block)
 
 
@@ -94,12 +95,6 @@ def deadly(task: Task, block: int) -> dict[str, Any]:
     return row(task, block)
 
 
-def always_deadly(task: Task, block: int) -> dict[str, Any]:
-    """A block whose worker is killed, always."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    return row(task, block)
-
-
 def out_of_memory(task: Task, block: int) -> dict[str, Any]:
     """A block that its machine cannot play."""
     raise MemoryError("no memory")
@@ -111,6 +106,6 @@ def endless(task: Task, block: int) -> dict[str, Any]:
     return row(task, block)
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"planted {first} {second}")

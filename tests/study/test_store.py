@@ -222,7 +222,7 @@ def test_a_full_disk_keeps_what_was_stored_and_nothing_of_what_was_not(
 
     with Store(path, study) as opened:
         monkeypatch.setattr(module.os, "write", full)
-        with pytest.raises(CollectionError, match="No space left on device. The rows before are"):
+        with pytest.raises(CollectionError, match="No space left on device"):
             opened.append(row(block=1))
         monkeypatch.undo()
     assert path.read_bytes() == whole
