@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import shutil
+import tomllib
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qnetsim as qn
-from qnetsim.study.definition import Axis
+from qnetsim.spec import Spec, keys_at
+from qnetsim.study.definition import Axis, Block, Stop, StudyModel
 from qnetsim.study.grid import Grid
 from qnetsim.study.study import Study
+from qnetsim.study.tally import counts_of
 from qnetsim.study.task import block_seed, canonical, scenario_of, strong_id
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -420,3 +424,31 @@ def test_no_point_is_validated_when_tasks_are_planned(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Grid, "_validated", None)
     monkeypatch.setattr("qnetsim.scenario.ScenarioModel.model_validate", None)
     assert len({task.strong_id for task in study.tasks()}) == 10_000
+
+
+# --- the reference page ---------------------------------------------------------------------------
+
+
+def documented(heading: str) -> set[str]:
+    page = (ROOT / "docs" / "reference" / "study.md").read_text()
+    section = page.split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [("top of the file", StudyModel), ("`[block]`", Block), ("`[stop]`", Stop),
+     ("`[[axes]]`", Axis)],
+)  # fmt: skip
+def test_the_reference_page_names_every_key(heading: str, model: type[Spec]) -> None:
+    assert documented(heading) == set(keys_at(model, ()))
+
+
+def test_the_reference_page_names_every_count_and_its_example_is_a_study() -> None:
+    axes = [{"path": "nodes.*.slots", "values": [2]}]
+    (task,) = study_of(axes, CAVITY, block={"max_rounds": 1}).tasks()
+    counts = counts_of(scenario_of(task.data).run(1))
+    assert documented("Identities and rows") == set(counts)
+    page = (ROOT / "docs" / "reference" / "study.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(Study(tomllib.loads(example), [MUNICH])) == 10
