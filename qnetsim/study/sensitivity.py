@@ -95,11 +95,18 @@ def _slope(before: float | None, after: float | None, width: float) -> float | N
 
 
 def _change(bar: Bar, base: float | None) -> float:
+    """Returns how much the figure changes; nothing where neither end makes a valid link."""
+    if bar.values == (None, None):
+        return 0.0
     values = [value or 0.0 for value in (*bar.values, base)]
     return max(values) - min(values)
 
 
 def moving(found: Sensitivity) -> Sensitivity:
     """Returns the same without the parameters that change nothing."""
-    kept = [bar for bar in found.bars if _change(bar, found.base) > _LEAST * abs(found.base or 0)]
+    kept = []
+    for bar in found.bars:
+        largest = max(abs(value or 0.0) for value in (*bar.values, found.base))
+        if _change(bar, found.base) > _LEAST * largest:
+            kept.append(bar)
     return found._replace(bars=tuple(kept))

@@ -80,6 +80,11 @@ def test_a_peak_between_the_points_of_a_scan_is_found() -> None:
     assert point[0] == pytest.approx(3.32, rel=1e-8)
 
 
+def test_a_narrow_peak_nearby_is_preferred_to_a_broad_one_far_away() -> None:
+    point = least(lambda x: max(0.05 - abs(x[0] - 3.37), 1 - abs(x[0] - 8)), WIDE)
+    assert point[0] == pytest.approx(3.32, rel=1e-8)
+
+
 def test_a_response_that_falls_again_is_followed_to_its_first_crossing() -> None:
     """ln of x exp(1 - x/5), the rate behind a time window that opens."""
     point = least(lambda x: x[0] - math.exp(x[0]) / 5 - 0.1, WIDE)

@@ -43,9 +43,19 @@ def _missed(target: Target, best: Point) -> str | None:
     if margin >= 0:
         return None
     if not value or value < 0:
-        return f"{target.figure} = {'nothing' if value is None else format(value, '.4g')}"
+        return (
+            f"{target.figure} = {'none' if value is None else format(value, '.4g')}{_quality(best)}"
+        )
     way = "too little" if target.at_least else "too much"
     return f"{target.figure} = {value:.4g}, a factor of {math.exp(-margin):.4g} {way}"
+
+
+def _quality(best: Point) -> str:
+    """Returns S and Q, which tell how far a link without a key is from one."""
+    found = best.found
+    if found is None or found.chsh_s is None or found.qber is None:
+        return ""
+    return f" (S = {found.chsh_s:.4g}, Q = {found.qber:.4g})"
 
 
 def requirement_sections(

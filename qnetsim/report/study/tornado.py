@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qnetsim.report.style import CLOSED, PUBLISHED, SIMULATED, new_figure, tidy
-from qnetsim.study.sensitivity import Bar, Sensitivity
+from qnetsim.study.sensitivity import Bar, Sensitivity, moving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 MOST_BARS = 20
 _SPAN_FOR_LOG = 20.0
 _BAR_IN = 0.34
-_LEAST_SHARE = 1e-9
 _LONG = 44
 
 
@@ -30,7 +29,7 @@ def draw_tornado(title: str, found: Sensitivity) -> Figure:
         title: of the picture.
         found: the parameters, the one that changes the figure most first; 20 are drawn.
     """
-    bars = [bar for bar in found.bars if _moves(bar, found.base)][:MOST_BARS]
+    bars = moving(found).bars[:MOST_BARS]
     figure, axes = new_figure(8.6, 1.7 + _BAR_IN * max(3, len(bars)))
     where = "at the least demanding point" if any(found.point.at) else "today"
     base = "none" if found.base is None else f"{found.base:.4g}"
@@ -68,11 +67,6 @@ def _swings(bars: Sequence[Bar]) -> str:
     around = "half and double its value (its odds p/(1 - p), if it lies between 0 and 1)"
     ways = {True: "the ends of its range", False: around}
     return "each parameter alone at " + ", or ".join(ways[k] for k in (True, False) if k in given)
-
-
-def _moves(bar: Bar, base: float | None) -> bool:
-    values = [value or 0.0 for value in (*bar.values, base)]
-    return max(values) - min(values) > _LEAST_SHARE * max(map(abs, values))
 
 
 def _label(bar: Bar) -> str:
