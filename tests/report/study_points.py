@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qnetsim.protocols.array_rate import ArrayExpectation
 from qnetsim.scenario import load_scenario
 from qnetsim.study.study import Study
 from qnetsim.study.table import Point
@@ -16,6 +18,14 @@ HOSTILE = """<script>fetch("http://x.invalid")</script> "quoted" 'and' & $\\frac
 ARRAY = {
     "total": 1000, "attempts": 900, "busy": 60, "cooling": 40, "blocked": 10, "heralds_blinded": 0,
 }  # fmt: skip
+
+LENGTHS = {"path": "link.length_m", "log": {"from": 1e3, "to": 1e5, "points": 3}}
+STORE = {"store": "r.jsonl", "rows in it": "24"}
+FAILED: dict[str, Any] = {"errors": {1: f"SimulationError: {HOSTILE}\nsecond line"}}
+LAW = ArrayExpectation(
+    slots=10, lanes=5, spacing_s=1e-6, spacing_by="dead time", round_trip_s=5e-6, round_s=1e-7,
+    busy_lanes=4.5, blocked_hz=0.0, law_rate_hz=1000.0,
+)  # fmt: skip
 
 
 def study_of(
@@ -55,3 +65,9 @@ def points_of(study: Study, **changes: dict[str, Any]) -> list[Point]:
 
 def figure(value: float, stderr: float, expected: float | None) -> Figure:
     return Figure(value, stderr, value - 1.96 * stderr, value + 1.96 * stderr, expected)
+
+
+def counted(point: Point, **more: float) -> Point:
+    counts = {"heralds": 90, "sim_time_s": 0.1, "array": {**ARRAY, **more}}
+    rate = {"herald_rate_hz": figure(900.0, 90.0, 890.0)}
+    return replace(point, counts=counts, figures=rate)

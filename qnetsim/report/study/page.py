@@ -69,6 +69,7 @@ def _study(place: int, shown: Shown) -> dict[str, Any]:
         "charts": [_group(f"s{place}", chart) for chart in charts_of_study(shown)],
         "points": table,
         "has_closed": "closed form" in table.headings,
+        "far": any("far" in cell.look for row in table.rows for cell in row),
         "fold": len(points) > _FOLDED_FROM,
         "deviations": deviations_of(points),
         "budgets": budgets_of(study),

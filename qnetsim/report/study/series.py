@@ -74,13 +74,12 @@ class Chart(NamedTuple):
     @property
     def heights(self) -> tuple[float, float] | None:
         """The range of all values, so that panels can be compared; ``None`` without any."""
-        values = [
-            y
-            for panel in self.panels
-            for line in panel.lines
-            for y in [*(y for _, y in line.curve), *_heights(line.marks)]
-            if math.isfinite(y) and (y > 0 or not self.log_y)
-        ]
+        lines = [line for panel in self.panels for line in panel.lines]
+        values = [y for line in lines for _, y in line.curve]
+        for mark in (mark for line in lines for mark in line.marks):
+            lowest = mark.value if self.log_y else mark.low
+            values += [lowest, mark.value, mark.high]
+        values = [y for y in values if math.isfinite(y) and (y > 0 or not self.log_y)]
         return (min(values), max(values)) if values else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ FIGURES = {
     "key_rate_bits_per_s": "secret bits a second",
 }
 SHORT_ID = 10
+FAR_ERRORS, FAR_SHARE = 5, 0.01
 
 
 class Cell(NamedTuple):
@@ -27,7 +29,7 @@ class Cell(NamedTuple):
         text: the first line.
         below: a smaller second line; empty without one.
         title: all of what the text shortens; empty where it shortens nothing.
-        look: ``number``, ``code``, ``mark`` or empty.
+        look: ``number``, ``far``, ``code``, ``mark``, several of these or empty.
     """
 
     text: str
@@ -66,7 +68,7 @@ def points_table(points: Sequence[Point], repeats: int) -> Table:
         for key in shown:
             row.append(_figure(point.figures.get(key)))
             if key in closed:
-                row.append(_number(number(_expected(point, key))))
+                row.append(_closed(point.figures.get(key)))
         strong_id = point.task.strong_id
         row.append(Cell(strong_id[:SHORT_ID], title=strong_id, look="code"))
         rows.append(row)
@@ -106,6 +108,23 @@ def _figure(figure: Figure | None) -> Cell:
     if figure is None:
         return _number("")
     return Cell(number(figure.value), interval(figure.low, figure.high), look="number")
+
+
+def _closed(figure: Figure | None) -> Cell:
+    expected = figure and figure.expected
+    return Cell(number(expected), look="number far" if is_far(figure) else "number")
+
+
+def is_far(figure: Figure | None) -> bool:
+    """Returns whether a closed form is further from its figure than chance would have it.
+
+    Args:
+        figure: or ``None``, which is far from nothing.
+    """
+    if figure is None or figure.expected is None or not math.isfinite(figure.stderr):
+        return False
+    apart = abs(figure.value - figure.expected)
+    return apart > FAR_ERRORS * figure.stderr + FAR_SHARE * abs(figure.expected)
 
 
 def _expected(point: Point, key: str) -> float | None:
