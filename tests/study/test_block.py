@@ -54,6 +54,16 @@ def test_a_row_can_be_played_again_anywhere(name: str, block: dict[str, Any]) ->
     assert counts_of(scenario_of(task.data).run(row["seed"])) == row["counts"]
 
 
+def test_a_block_needs_no_certificate_where_it_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_of("ustc_2022", {"rounds_per_setting": 1000})
+    row = run_block(task, 0)
+    monkeypatch.setattr("qnetsim.study.block._ready", {})
+    elsewhere = {**task.data["protocol"], "certificate": str(tmp_path / "nowhere.npz")}
+    assert run_block(replace(task, data={**task.data, "protocol": elsewhere}), 0) == row
+
+
 def test_a_block_that_fails_is_a_row_with_its_error() -> None:
     task = task_of("cavity_array", {"max_rounds": 1})
     broken = replace(task, strong_id="f" * 64, data={**task.data, "links": {}})
