@@ -55,6 +55,7 @@ class Requirement:
         best: the point that came next to all targets.
         alone: for each parameter the least demanding point where only it changes, or ``None``.
             Where today's hardware reaches all targets, the first point at which some is lost.
+        tried: of how many parameters ``alone`` is known; of fewer than all after an early end.
         asked: how many closed forms were computed.
         partial: whether the search was ended early; then ``reached`` is the best so far.
     """
@@ -66,6 +67,7 @@ class Requirement:
     reached: Point | None
     best: Point
     alone: tuple[Point | None, ...]
+    tried: int
     asked: int
     partial: bool
 
@@ -112,7 +114,7 @@ class ClosedForms:
                 raise Interrupted
             try:
                 self._known[key] = type(self.scenario)(self.data(key)).expected()
-            except ValueError:  # parameters that do not fit each other, or no round ever
+            except (ValueError, ArithmeticError):  # what does not fit together, or no round ever
                 self._known[key] = None
         return Point(key, self._known[key])
 
@@ -165,14 +167,15 @@ def require(
             reached = None if found.point is None else forms.point(found.point)
     except Interrupted:
         partial = True
-    alone += [None] * (len(knobs) - len(alone))
+    tried = len(alone)
+    alone += [None] * (len(knobs) - tried)
     if partial and reached is None:
         reached = _nearest(forms, targets)
     if best is None:
         best = max(forms.points(), key=lambda point: _worst(targets, point.found))
     return Requirement(
         scenario.model.name, tuple(targets), tuple(knobs), today, reached, best, tuple(alone),
-        forms.asked, partial,
+        tried, forms.asked, partial,
     )  # fmt: skip
 
 

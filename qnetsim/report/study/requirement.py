@@ -102,7 +102,7 @@ def _parameters(found: Requirement) -> Section:
     shown = found.reached if found.reached is not None else found.best
     rows = []
     for k, (knob, point) in enumerate(zip(found.knobs, found.alone, strict=True)):
-        never = "?" if found.partial and point is None else _NEVER
+        never = _NEVER if k < found.tried else "?"
         alone_db = "" if point is None else _db(point.demand)
         rows.append(
             (knob.path, knob.text(0.0), knob.text(shown.at[k]), _db(abs(shown.at[k])),
