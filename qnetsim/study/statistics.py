@@ -3,12 +3,13 @@
 Every interval holds its figure with 95 % chance.
 
 A rate has two of them, and the wider counts. One takes heralds for a Poisson process: exact by the
-gamma law where blocks end after so many rounds, so that time is what is random; after Garwood
-(1936) where they may end after a time. The other, from five blocks on, takes no more than that
-blocks are independent: Student's t on the scatter of blocks, for the logarithm of the rate. Heralds
-of links that pause (a trap that reloads, a fibre that is realigned) come in bursts, and only the
-scatter knows it. Where every attempt heralds, as in a link of photon pairs without a herald,
-nothing is left to chance: the Poisson interval shrinks with the root of 1 - p.
+gamma law where blocks end with a number of rounds that all heralds became, so that time is what is
+random; else after Garwood (1936), which holds for either to within one herald. The other, from
+five blocks on, takes no more than that blocks are independent: Student's t on the scatter of
+blocks, for the logarithm of the rate. Heralds of links that pause (a trap that reloads, a fibre
+that is realigned) come in bursts, and only the scatter knows it. Where every attempt heralds, as in
+a link of photon pairs without a herald, nothing is left to chance: the Poisson interval shrinks
+with the root of 1 - p.
 
 S and the error rates have standard errors as ``Result`` gives them; error rates and shares of
 causes have Clopper and Pearson's interval, S and fidelity the normal one inside what they can be.
@@ -125,7 +126,8 @@ def figures(study: Study, task: Task, rows: Sequence[Row]) -> dict[str, Figure]:
     rate = HeraldRate()
     for row in worked:
         rate.add(row["counts"])
-    by_rounds = study.block.duration_s is None
+    rounds = sum(sums["n"] for sums in counts["rounds"].values())
+    by_rounds = study.block.duration_s is None and rounds == rate.heralds
     found: dict[str, Figure | None] = {
         "herald_rate_hz": rate.figure(by_rounds)._replace(expected=closed.herald_rate_hz),
         "heralded_fidelity": _fidelity(counts["fidelity"], closed.fidelity),
