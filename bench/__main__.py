@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import bare, links, peers, security, studies
+from bench import bare, collect, links, peers, security, studies
 from bench.measure import Figures, output_of, python, seconds
 from qnetsim.units import PS_PER_S
 
@@ -161,6 +161,9 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "certified": security.certified,
     "statistics": security.new_statistics,
     "full": security.full,
+    "throughput": collect.throughput,
+    "overhead": collect.overhead,
+    "store": collect.store,
     "plan": studies.plan,
     "blocks": studies.blocks,
 }

@@ -51,8 +51,8 @@ def combine(paths: Sequence[str | os.PathLike[str]]) -> Combined:
     named = {line: d for s in stores for line, d in zip(s.study_lines, s.studies, strict=True)}
     lines = sorted(named)
     plan = _plan(stores, [Study.from_definition(named[line]) for line in lines])
-    notices = [store.notice for store in stores if store.notice]
-    return Combined(notices, _written(stores, [header(), *lines], plan))
+    notices = dict.fromkeys(store.notice for store in stores if store.notice)
+    return Combined(list(notices), _written(stores, [header(), *lines], plan))
 
 
 def _plan(stores: Sequence[Contents], studies: Sequence[Study]) -> list[_Blocks]:
