@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-# SBATCH --job-name=qnetsim
-# SBATCH --time=24:00:00
-# SBATCH --cpus-per-task=1
-# SBATCH --mem=4G
+# fmt: off
+#SBATCH --job-name=qnetsim
+#SBATCH --time=24:00:00
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=4G
+# fmt: on
 """Collects a study with workers that SLURM starts: sbatch slurm_study.py STUDY STORE.
 
-This job holds the scheduler and the store; each worker is a job of its own. Submit it with the Python
-that has qnetsim and its extra ``cluster`` first in PATH. When its time is up, submit it again: it
-goes on.
+This job holds the scheduler and the store; each worker is a job of its own. Submit it with the
+Python that has qnetsim and its extra ``cluster`` first in PATH. When its time is up, submit it
+again: it goes on.
 """
 
 import subprocess
