@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from study_points import FAILED, HOSTILE, LAW, LENGTHS, STORE, counted, points_of, study_of
+from study_points import FAILED, HOSTILE, LAW, LENGTHS, STORE, counted, figure, points_of, study_of
 
 from qnetsim.report.study import arrays
 from qnetsim.report.study.page import render
@@ -131,6 +131,20 @@ def test_a_study_without_axes_makes_a_page_without_charts() -> None:
     page = render([Shown(study, points_of(study))], STORE)
     assert "1 of 1 points are complete" in read(page).text
     assert "<svg" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "far"),
+    [(1.0, 1.0, False), (1.0, 1.24, False), (1.0, 1.3, True), (1.0, 0.7, True), (0.0, None, False)],
+)
+def test_a_closed_form_far_from_its_figure_is_marked_and_explained(
+    value: float, expected: float | None, far: bool
+) -> None:
+    study = study_of([])
+    rate = {"figures": {"herald_rate_hz": figure(value, 0.05, expected)}}
+    page = render([Shown(study, points_of(study, p0=rate))], STORE)
+    assert ('class="number far"' in page) is far
+    assert ("every block begins anew" in page) is far
 
 
 # --- arrays ---------------------------------------------------------------------------------------

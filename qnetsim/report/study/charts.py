@@ -21,6 +21,7 @@ COLOURS = (
 
 _PANEL_IN = (4.6, 3.1)
 _WIDEST = 3
+_MARGIN = 0.06
 
 
 def draw_panel(chart: Chart, panel: Panel) -> Figure:
@@ -111,15 +112,19 @@ def _draw_line(axes: Any, line: Line, colour: str, marker: str, log_y: bool) -> 
 def _scale(axes: Any, chart: Chart) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    heights = chart.heights
+    heights, (left, right) = chart.heights, chart.widths
     for side, log in ((axes.xaxis, chart.log_x), (axes.yaxis, chart.log_y)):
         if log:
             (axes.set_xscale if side is axes.xaxis else axes.set_yscale)("log")
             side.set_minor_formatter(NullFormatter())
             side.set_major_locator(LogLocator(numticks=7))
         side.set_major_formatter(FuncFormatter(tick))
+    if left < right:
+        share = (right / left) ** _MARGIN if chart.log_x else (right - left) * _MARGIN
+        ends = (left / share, right * share) if chart.log_x else (left - share, right + share)
+        axes.set_xlim(*ends)
     if heights and chart.log_y:
         axes.set_ylim(heights[0] / 2, heights[1] * 2)
     elif heights and heights[0] < heights[1]:
-        margin = (heights[1] - heights[0]) * 0.08
+        margin = (heights[1] - heights[0]) * _MARGIN
         axes.set_ylim(heights[0] - margin, heights[1] + margin)

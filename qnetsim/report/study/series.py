@@ -72,6 +72,12 @@ class Chart(NamedTuple):
     note: str
 
     @property
+    def widths(self) -> tuple[float, float]:
+        """The range of all places on the axis, so that panels can be compared."""
+        places = [m.x for panel in self.panels for line in panel.lines for m in line.marks]
+        return min(places), max(places)
+
+    @property
     def heights(self) -> tuple[float, float] | None:
         """The range of all values, so that panels can be compared; ``None`` without any."""
         lines = [line for panel in self.panels for line in panel.lines]

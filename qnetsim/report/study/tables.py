@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ FIGURES = {
     "key_rate_bits_per_s": "secret bits a second",
 }
 SHORT_ID = 10
-FAR_ERRORS, FAR_SHARE = 5, 0.01
+_FAR_REACHES, _FAR_SHARE = 2.5, 0.01
 
 
 class Cell(NamedTuple):
@@ -55,24 +54,22 @@ def points_table(points: Sequence[Point], repeats: int) -> Table:
     scales = axis_scales(points)
     shown = [key for key in FIGURES if any(key in point.figures for point in points)]
     closed = {key for key in shown if any(_expected(point, key) is not None for point in points)}
-    headings = ["#", *(scale.label for scale in scales.values()), "blocks"]
+    headings = ["#", *(scale.label for scale in scales.values())]
     for key in shown:
         headings += [FIGURES[key], "closed form"] if key in closed else [FIGURES[key]]
     rows = []
     for place, point in enumerate(points):
-        row = [
-            _number(str(place)),
-            *(value_cell(point.values[path], scales[path]) for path in scales),
-        ]
-        row.append(_blocks(point, repeats))
+        row = [_number(str(place)) if point.ended else _missing(place)]
+        row += [value_cell(point.values[path], scales[path]) for path in scales]
         for key in shown:
             row.append(_figure(point.figures.get(key)))
             if key in closed:
                 row.append(_closed(point.figures.get(key)))
         strong_id = point.task.strong_id
+        row.append(_blocks(point, repeats))
         row.append(Cell(strong_id[:SHORT_ID], title=strong_id, look="code"))
         rows.append(row)
-    return Table([*headings, "id"], rows)
+    return Table([*headings, "blocks", "id"], rows)
 
 
 def axis_scales(points: Sequence[Point]) -> dict[str, Scale]:
@@ -98,6 +95,10 @@ def value_cell(value: Any, scale: Scale) -> Cell:
     return _number(number(value / scale.factor)) if is_number(value) else Cell(str(value))
 
 
+def _missing(place: int) -> Cell:
+    return Cell(f"{place} …", title="lacks blocks", look="number mark")
+
+
 def _blocks(point: Point, repeats: int) -> Cell:
     if point.ended:
         return _number(number(point.blocks))
@@ -118,13 +119,17 @@ def _closed(figure: Figure | None) -> Cell:
 def is_far(figure: Figure | None) -> bool:
     """Returns whether a closed form is further from its figure than chance would have it.
 
+    That is 2.5 times as far as the figure's interval reaches, about five standard errors, and a
+    hundredth of the closed form.
+
     Args:
         figure: or ``None``, which is far from nothing.
     """
-    if figure is None or figure.expected is None or not math.isfinite(figure.stderr):
+    if figure is None or figure.expected is None:
         return False
-    apart = abs(figure.value - figure.expected)
-    return apart > FAR_ERRORS * figure.stderr + FAR_SHARE * abs(figure.expected)
+    apart = figure.expected - figure.value
+    reach = figure.high - figure.value if apart > 0 else figure.value - figure.low
+    return abs(apart) > _FAR_REACHES * reach + _FAR_SHARE * abs(figure.expected)
 
 
 def _expected(point: Point, key: str) -> float | None:
