@@ -84,9 +84,11 @@ def imperfections(network: Network, link: str) -> Iterator[Imperfection]:
         yield from _node_losses(arm.name, network)
         yield from _channel_losses(arm.name, network.links[link].station, network)
     yield from _station_losses(network, link)
+    yield from _switch_losses(network, link)
     yield from _station_noises(network, link)
     for index, arm in enumerate(arms):
         yield from _memory_noises(network, link, index, arm.name)
+        yield from _crosstalk(network, arm.name)
 
 
 def _node_losses(name: str, network: Network) -> Iterator[Imperfection]:
@@ -164,6 +166,16 @@ def _station_losses(network: Network, link: str) -> Iterator[Imperfection]:
         if station.blind_late:
             both["detector"] = detector.model_copy(update={"dead_time_s": 0.0})
         yield loss("Bell states accepted", 0.5, both)
+
+
+def _switch_losses(network: Network, link: str) -> Iterator[Imperfection]:
+    name = network.links[link].station
+    station = network.stations[name]
+    if station.switch is not None and station.switch.insertion_loss_db:
+        passed = units.transmission(station.switch.insertion_loss_db)
+        passed = passed if station.measurement == "single-photon" else passed**2
+        clear = station.switch.model_copy(update={"insertion_loss_db": 0.0})
+        yield Imperfection("stations", name, "switch", "loss", passed, {"switch": clear})
 
 
 def _open_window(network: Network, link: str) -> dict[str, Any]:
@@ -268,6 +280,13 @@ def _memory_noises(network: Network, link: str, index: int, name: str) -> Iterat
     if errors:
         faithful = node.readout.model_copy(update={"error_plus": 0.0, "error_minus": 0.0})
         yield noise("readout", 1 - errors, readout=faithful)
+
+
+def _crosstalk(network: Network, name: str) -> Iterator[Imperfection]:
+    chance = network.nodes[name].crosstalk_probability
+    if chance and network.nodes[name].slots > 1:
+        what, apart = "crosstalk of a neighbour's pulse", {"crosstalk_probability": 0.0}
+        yield Imperfection("nodes", name, what, "noise", 1 - chance, apart)
 
 
 def _below_one(

@@ -45,6 +45,8 @@ def pauses(network: Network, link: str) -> Iterator[Pause]:
     yield Pause("preparation", _nodes(network, link, lambda _: {"preparation_s": 0.0}))
     yield Pause("light and messages", _prompt(network, link))
     yield Pause("window and processing", _deciding_at_once(network, link))
+    yield Pause("addressing", _nodes(network, link, lambda _: {"addressing_s": 0.0}))
+    yield Pause("switching", _switched_at_once(network, link))
     for what, fields in _BETWEEN_ATTEMPTS.items():
         yield Pause(what, _nodes(network, link, fields))
 
@@ -85,6 +87,12 @@ def _prompt(network: Network, link: str) -> Network:
         network = repaired(network, "fibres", end, {"group_index": 0.0})
         network = repaired(network, "classical", end, _AT_ONCE)
     return network
+
+
+def _switched_at_once(network: Network, link: str) -> Network:
+    switch = network.station_of(link).switch
+    at_once = switch and switch.model_copy(update={"switching_s": 0.0})
+    return repaired(network, "stations", network.links[link].station, {"switch": at_once})
 
 
 def _deciding_at_once(network: Network, link: str) -> Network:

@@ -14,7 +14,7 @@ from qnetsim import display
 from qnetsim.keys.sifting import Rounds
 from qnetsim.network import Network
 from qnetsim.nodes.activity import ACTIVITIES
-from qnetsim.physics.states import Matrix, bell_state, to_qobj
+from qnetsim.physics.states import bell_state
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.array_rate import ArrayExpectation
 from qnetsim.protocols.diqkd import DIQKD
@@ -25,7 +25,7 @@ from qnetsim.protocols.expectation import (
     protocol_expectation,
 )
 from qnetsim.protocols.heralding import Openings
-from qnetsim.protocols.heralds import HeraldLog
+from qnetsim.protocols.heralds import Heralds
 from qnetsim.security.finite.terms import KeyLength
 from qnetsim.security.keyrate import worth_of
 from qnetsim.security.rates import key_rate_of_bound
@@ -33,70 +33,8 @@ from qnetsim.units import PS_PER_S
 
 if TYPE_CHECKING:
     import pandas
-    import qutip
 
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Heralds:
-    """The heralds of a run; every array has one entry for each, in the order of time.
-
-    Attributes:
-        time_ps: when the station decided, on the integer clock.
-        wait_ps: since the session began: cooling and the attempts that failed.
-        attempt: number of the attempt in its session, from 0.
-        bell_state: the Bell state that the clicks name.
-        clicks: the detectors that clicked, as a bit mask (``physics.interference.DETECTORS``).
-        cause: what made the station herald; the station itself does not know it.
-        state_index: which of ``states`` the memories were left in.
-        states: the distinct states, shape (k, 4, 4), before dephasing.
-    """
-
-    time_ps: Integers
-    wait_ps: Integers
-    attempt: Integers
-    bell_state: NDArray[np.str_]
-    clicks: Integers
-    cause: NDArray[np.str_]
-    state_index: Integers
-    states: NDArray[np.complex128]
-
-    @classmethod
-    def of(
-        cls,
-        log: HeraldLog,
-        names: dict[int, str],
-        causes: tuple[str, ...],
-        states: list[Matrix],
-    ) -> Heralds:
-        """Returns a link's log as arrays."""
-        time_ps = np.array(log.time_ps, dtype=np.int64)
-        clicks = np.array(log.clicks, dtype=np.int64)
-        lookup = np.array([names.get(k, "") for k in range(16)])
-        return cls(
-            time_ps=time_ps,
-            wait_ps=time_ps - np.array(log.session_start_ps, dtype=np.int64),
-            attempt=np.array(log.attempt, dtype=np.int64),
-            bell_state=lookup[clicks],
-            clicks=clicks,
-            cause=np.array(causes)[np.array(log.cause, dtype=np.int64)],
-            state_index=np.array(log.state, dtype=np.int64),
-            states=np.array(states, dtype=complex).reshape(-1, 4, 4),
-        )
-
-    def __len__(self) -> int:
-        """Returns how many there are."""
-        return len(self.time_ps)
-
-    @property
-    def time_s(self) -> NDArray[np.float64]:
-        """When the station decided, in s."""
-        return self.time_ps / PS_PER_S
-
-    def state(self, number: int) -> qutip.Qobj:
-        """Returns the memories' state right after a herald, before dephasing."""
-        return to_qobj(self.states[self.state_index[number]])
 
 
 @dataclass(frozen=True)

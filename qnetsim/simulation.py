@@ -18,9 +18,10 @@ from qnetsim.network import Network
 from qnetsim.protocols.diqkd import DIQKD, FRAMES, ChshTerm, KeyPair, PartyProcess
 from qnetsim.protocols.finite import finite_faults
 from qnetsim.protocols.heralding import HeraldedLink, Resolution
+from qnetsim.protocols.heralds import Heralds
 from qnetsim.protocols.schedule import schedule_faults
 from qnetsim.protocols.slot_cycle import SlotCycle
-from qnetsim.result import Heralds, Result
+from qnetsim.result import Result
 from qnetsim.spec import LONGEST_RUN_S, shown, suggestion
 from qnetsim.timeline import HostedTimeline, Timeline
 from qnetsim.trace import Trace

@@ -49,6 +49,7 @@ class Readout(_Known):
 class Node(_Known):
     """A node as the trace describes it."""
 
+    slots: int = 1
     shutter_s: NonNegative
     readout: Readout
     trap: Trap | None = None
@@ -172,6 +173,10 @@ def _about(head: Any) -> About:
     about = About.model_validate(head)
     if about.rounds is not None and about.rounds < 0:
         raise _AmissError("otherData.rounds", shown(about.rounds), "must be 0 or more")
+    for name, node in about.nodes.items():
+        if node.slots > 1:
+            bound = "must be 1: a shutter and a trap are checked for nodes of one slot only"
+            raise _AmissError(f"otherData.nodes.{name}.slots", str(node.slots), bound)
     return about
 
 

@@ -91,13 +91,14 @@ class Station:
     Attributes:
         spec: the hardware.
         optics: what light does in it.
-        missed: heralds that blind detectors have cost.
+        missed: heralds that blind detectors have cost, less those that they have made.
     """
 
     def __init__(self, spec: BellStation, optics: Optics, stream: Stream) -> None:
         self.spec = spec
         self.optics = optics
         self.missed = 0
+        self._heralds = frozenset(spec.heralds)
         self._stream = stream
         self._none = optics.dark, optics.dark
         self._packets: dict[int, tuple[Packet, Packet]] = {}
@@ -191,8 +192,7 @@ class Station:
         )
         uniform = self._stream.uniform() * all_seen[-1][0]
         cause, left = next(((c, k) for limit, c, k in seen if uniform < limit), (0, 0))
-        if clicks in self.spec.heralds and left not in self.spec.heralds:
-            self.missed += 1
+        self.missed += (clicks in self._heralds) - (left in self._heralds)
         return cause, left
 
     def _draw(self, packets: tuple[Packet, Packet], blinded: int) -> tuple[int, int]:

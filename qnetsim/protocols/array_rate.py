@@ -20,7 +20,7 @@ from scipy.stats import binom
 from qnetsim.nodes.memory import MemoryNode
 from qnetsim.protocols.renewal import Renewal, SlotRates
 from qnetsim.protocols.schedule import Schedule
-from qnetsim.units import to_seconds
+from qnetsim.units import PS_PER_S, to_seconds
 
 _ROUNDS = 60
 _CONVERGED = 1e-9
@@ -141,24 +141,34 @@ def array_expectation(
     )
 
 
-def mean_undisturbed(node: MemoryNode, age_s: float, pulses_hz: float, frame_s: float) -> float:
+def mean_undisturbed(
+    schedule: Schedule, node: MemoryNode, age_s: float, attempts_hz: float
+) -> float:
     """Returns what pulses on neighbouring slots leave of a stored qubit, on average.
 
-    A slot that attempts has a pulse in each frame, at no fixed time from its neighbours'. In a row
-    of M slots two have one neighbour, the others two.
+    Slots change lanes with every herald, so that a neighbour's is any of the others. In a row of
+    slots the two at its ends have one neighbour.
 
     Args:
+        schedule: when attempts happen.
         node: the hardware.
         age_s: how long the qubit is stored, in s.
-        pulses_hz: on a slot, on average.
-        frame_s: from a pulse to the next on a slot that attempts, in s.
+        attempts_hz: of all slots together.
     """
-    if not node.crosstalk_probability or node.slots == 1:
+    if not node.crosstalk_probability or node.slots == 1 or schedule.lanes == 1:
         return 1.0
-    attempting = min(1.0, pulses_hz * frame_s)
-    whole, part = divmod(age_s / frame_s, 1.0)
-    once = node.undisturbed(int(whole)) * (1 - part * node.crosstalk_probability)
-    beside = 1 - attempting * (1 - once)
+    frame_s = to_seconds(schedule.timing.period)
+    apart = np.arange(1, schedule.lanes)
+    apart_s = apart * schedule.spacing / PS_PER_S
+    if not schedule.aligned:  # anywhere in the frame
+        apart_s = frame_s * (apart - 0.5) / (schedule.lanes - 1)
+    weights = (schedule.lanes - apart) / (schedule.lanes * (schedule.lanes - 1))
+    left = 0.0
+    for later_s in (apart_s, frame_s - apart_s):
+        pulses = np.maximum(0, np.floor((age_s - later_s) / frame_s) + 1)
+        left += float(weights @ (1 - node.crosstalk_probability) ** pulses)
+    attempting = min(1.0, attempts_hz / node.slots * frame_s)
+    beside = 1 - attempting * (1 - left)
     return ((node.slots - 2) * beside**2 + 2 * beside) / node.slots
 
 

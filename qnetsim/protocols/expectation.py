@@ -51,6 +51,9 @@ from qnetsim.rng import Streams
 _DRIFT_SAMPLES = 2001
 _BLIND_SAMPLES = 201
 _NEGLIGIBLE = 1e-200
+_MUTUAL = 20
+_SETTLED = 1e-6
+_LEAST_SHARE = 1e-6
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -152,7 +155,12 @@ class _ClosedForm:
         self._slots = (self._slot_rates(0), self._slot_rates(1))
         self._heralds = spec.heralds
         self._turning = any(arm.channel.rotation_drift_deg_per_hour for arm in self.arms)
-        self.attempt = MeanAttempt(self.station, self._sessions(), self._heard, refused)
+        self._refused = refused
+        self.attempt = self._attempt(1.0)
+
+    def _attempt(self, share: float) -> MeanAttempt:
+        """Returns the mean attempt where so large a share of those that fit are made."""
+        return MeanAttempt(self.station, self._sessions(), self._heard, self._refused, share)
 
     def _sessions(self) -> Sessions:
         """Returns what detectors may remember: one session, or all lanes that share them."""
@@ -164,23 +172,41 @@ class _ClosedForm:
         return Sessions(self.timing, loss_per_s, pause_after_herald_s(self.timing, self._slots))
 
     def at(self, time_ps: int) -> _Instant:
-        """Returns the averages with the channels as they are at a time in ps."""
+        """Returns the averages with the channels as they are at a time in ps.
+
+        Where attempts of other slots blind detectors, how many are made and how many herald
+        depend on each other.
+        """
+        instant = self._at(time_ps, self.attempt)
+        if not (self.schedule.aligned and self.attempt.remembers):
+            return instant
+        turns_s = units.to_seconds(self.timing.period) / self.schedule.lanes
+        share = 1.0
+        for _ in range(_MUTUAL):
+            made = instant.rate.sessions_hz * instant.renewal.attempts * turns_s
+            share, before = min(1.0, max(_LEAST_SHARE, made)), share
+            if abs(share - before) < _SETTLED:
+                break
+            instant = self._at(time_ps, self._attempt(share))
+        return instant
+
+    def _at(self, time_ps: int, attempt: MeanAttempt) -> _Instant:
         first, second = (arm.transmission(time_ps) for arm in self.arms)
         present = ((first, second), (first, 0.0), (0.0, second), (0.0, 0.0))
         by_cause = self._heard * np.array(
-            [self.attempt.herald_chances(there).sum(axis=1) for there in present]
+            [attempt.herald_chances(there).sum(axis=1) for there in present]
         )
         chances = by_cause.sum(axis=1)
         by_attempt = chances[None]
-        if self.attempt.remembers:
-            in_burst = self.attempt.in_burst(present[0])
+        if attempt.remembers:
+            in_burst = attempt.in_burst(present[0])
             by_attempt = np.tile(chances, (len(in_burst), 1))
             by_attempt[:, 0] = in_burst
         renewal = session_renewal(self.timing, self._slots, by_attempt)
         weights = renewal.with_particles
         states = np.sum(
             [
-                self._heard * weight * self.attempt.click_states(there)
+                self._heard * weight * attempt.click_states(there)
                 for weight, there in zip(weights, present, strict=True)
                 if weight > 0 or there is present[0]
             ],
@@ -255,13 +281,11 @@ class _ClosedForm:
         for qubit, arm in enumerate(self.arms):
             age_ps = self.timing.herald_arrival(qubit) - self.timing.emissions[qubit]
             age_s = units.to_seconds(age_ps) + arm.node.readout.delay_s
-            pulses_hz = attempts_hz / arm.node.slots
-            frame_s = units.to_seconds(self.timing.period)
             state = np.sum(
                 [
                     chance / self._in_time[qubit] * arm.node.aged(
                         state, qubit, age_s + extra_s,
-                        mean_undisturbed(arm.node, age_s + extra_s, pulses_hz, frame_s),
+                        mean_undisturbed(self.schedule, arm.node, age_s + extra_s, attempts_hz),
                     )
                     for extra_s, chance in self._lateness[qubit]
                 ],

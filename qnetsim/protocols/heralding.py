@@ -150,15 +150,14 @@ class HeraldedLink:
 
     def _slots(self, port: int, user: User) -> tuple[SlotCycle, ...]:
         arm, latency = self.arms[port], self.schedule.timing.latencies[port]
-        count = arm.node.slots
-        cycles = []
-        for number in range(count):
-            cycle = SlotCycle(
+        cycles = [
+            SlotCycle(
                 arm, port, latency, user, self._timeline, self._skips, self._heard,
-                self._count_round, number if count > 1 else None,
-            )  # fmt: skip
-            cycles.append(cycle)
-        if arm.node.crosstalk_probability and count > 1:
+                self._count_round, number,
+            )
+            for number in range(arm.node.slots)
+        ]  # fmt: skip
+        if arm.node.crosstalk_probability:
             for number, cycle in enumerate(cycles):
                 beside = cycles[max(0, number - 1) : number] + cycles[number + 1 : number + 2]
                 cycle.slot.disturbances = _pulses_on(beside)

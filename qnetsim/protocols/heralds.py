@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qnetsim.nodes.bsm import BellStation
 from qnetsim.nodes.slot import Branch, JointState
 from qnetsim.nodes.station import Reading, Station
 from qnetsim.optics import Arms
 from qnetsim.physics.noise import dephase, depolarise, rotate
-from qnetsim.physics.states import Matrix
+from qnetsim.physics.states import Matrix, to_qobj
 from qnetsim.protocols.session import Session
 from qnetsim.protocols.slot_cycle import Herald, SlotCycle
 from qnetsim.timeline import Timeline
+from qnetsim.units import PS_PER_S
+
+if TYPE_CHECKING:
+    import qutip
 
 _BRANCHES_KEPT = 4096
+
+Integers = NDArray[np.int64]
 
 Pair = tuple[SlotCycle, SlotCycle]
 """A slot of either node."""
@@ -32,7 +43,72 @@ class HeraldLog:
         self.clicks = array("b")
         self.cause = array("b")
         self.state = array("l")
+        self.slots = (array("l"), array("l"))
         self.missed = 0
+
+
+@dataclass(frozen=True)
+class Heralds:
+    """The heralds of a run; every array has one entry for each, in the order of time.
+
+    Attributes:
+        time_ps: when the station decided, on the integer clock.
+        wait_ps: since the session began: cooling and the attempts that failed.
+        attempt: number of the attempt in its session, from 0.
+        bell_state: the Bell state that the clicks name.
+        clicks: the detectors that clicked, as a bit mask (``physics.interference.DETECTORS``).
+        cause: what made the station herald; the station itself does not know it.
+        state_index: which of ``states`` the memories were left in.
+        states: the distinct states, shape (k, 4, 4), before dephasing.
+        slots: which slot of either node it joins, shape (n, 2): the time says which lane's.
+    """
+
+    time_ps: Integers
+    wait_ps: Integers
+    attempt: Integers
+    bell_state: NDArray[np.str_]
+    clicks: Integers
+    cause: NDArray[np.str_]
+    state_index: Integers
+    states: NDArray[np.complex128]
+    slots: Integers
+
+    @classmethod
+    def of(
+        cls,
+        log: HeraldLog,
+        names: dict[int, str],
+        causes: tuple[str, ...],
+        states: list[Matrix],
+    ) -> Heralds:
+        """Returns a link's log as arrays."""
+        time_ps = np.array(log.time_ps, dtype=np.int64)
+        clicks = np.array(log.clicks, dtype=np.int64)
+        lookup = np.array([names.get(k, "") for k in range(16)])
+        return cls(
+            time_ps=time_ps,
+            wait_ps=time_ps - np.array(log.session_start_ps, dtype=np.int64),
+            attempt=np.array(log.attempt, dtype=np.int64),
+            bell_state=lookup[clicks],
+            clicks=clicks,
+            cause=np.array(causes)[np.array(log.cause, dtype=np.int64)],
+            state_index=np.array(log.state, dtype=np.int64),
+            states=np.array(states, dtype=complex).reshape(-1, 4, 4),
+            slots=np.array(log.slots, dtype=np.int64).T,
+        )
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        return len(self.time_ps)
+
+    @property
+    def time_s(self) -> NDArray[np.float64]:
+        """When the station decided, in s."""
+        return self.time_ps / PS_PER_S
+
+    def state(self, number: int) -> qutip.Qobj:
+        """Returns the memories' state right after a herald, before dephasing."""
+        return to_qobj(self.states[self.state_index[number]])
 
 
 def heralded_state(station: Station, arms: Arms, reading: Reading, time_ps: int) -> Matrix:
@@ -124,6 +200,7 @@ class Announcer:
         log.state.append(index)
         joint = JointState(branch)
         for qubit, cycle in enumerate(pair):
+            log.slots[qubit].append(cycle.number)
             cycle.slot.join(joint, qubit)
             cycle.herald(herald, lateness[qubit])
         return True

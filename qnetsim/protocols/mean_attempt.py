@@ -32,15 +32,23 @@ class MeanAttempt:
         sessions: those of its link.
         heard: the chance that both nodes hear of a herald.
         refused: causes whose heralds do not count, as if they could be told apart.
+        share: of the attempts that the clock has room for and that are made; the others leave
+            the detectors in peace.
 
     Attributes:
         remembers: whether a detector's dead time outlasts an attempt.
     """
 
     def __init__(
-        self, station: Station, sessions: Sessions, heard: float, refused: Container[str] = ()
+        self,
+        station: Station,
+        sessions: Sessions,
+        heard: float,
+        refused: Container[str] = (),
+        share: float = 1.0,
     ) -> None:
         self._station, self._sessions, self._heard = station, sessions, heard
+        self._share = share
         self._detectors = list(station.spec.detectors.values())
         self._heralds = sorted(station.spec.heralds)
         self._counts = np.array([float(cause not in refused) for cause in station.optics.causes])
@@ -97,7 +105,7 @@ class MeanAttempt:
         Args:
             transmissions: of either channel; 0 where no particle emits.
         """
-        return self._blind_in(transmissions).herald_chances
+        return [chance / self._share for chance in self._blind_in(transmissions).herald_chances]
 
     def _laws(self, transmissions: Transmissions) -> Iterator[tuple[Any, float]]:
         """Yields what can reach the station, with its chance."""
@@ -126,7 +134,12 @@ class MeanAttempt:
     def _blind_in(self, transmissions: Transmissions) -> BlindAttempts:
         if transmissions not in self._blind_attempts:
             sets = map(sum, product(*((0, lit) for lit in self._detectors)))
-            chances = {blind: self._chances(transmissions, blind).sum(axis=0) for blind in sets}
+            chances = {
+                blind: self._share * self._chances(transmissions, blind).sum(axis=0)
+                for blind in sets
+            }
+            for quiet in chances.values():
+                quiet[0] += 1 - self._share
             law = ClickLaw(chances, frozenset(self._heralds), self._heard)
             self._blind_attempts[transmissions] = blind_attempts(
                 self._sessions, self._dead_time_ps, self._detectors, law

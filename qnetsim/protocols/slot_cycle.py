@@ -48,11 +48,12 @@ class SlotCycle:
         skips: whether failed attempts are skipped, and so drawn together in the trace.
         heard: called with itself and its port once the station knows that it waits.
         served: called with its port after each round.
-        number: which of its node's slots it is, or ``None`` where it is the only one.
+        number: which of its node's slots it is, from 0.
 
     Attributes:
         slot: the slot.
         node: the node's name.
+        number: which of its slots it is.
         ready: happens when the station hears that the slot holds a particle.
         waiting: whether its particle is there and in no session.
         rounds: how many rounds it has served.
@@ -68,11 +69,12 @@ class SlotCycle:
         skips: bool,
         heard: Callable[[SlotCycle, int], None],
         served: Callable[[int], None],
-        number: int | None = None,
+        number: int = 0,
     ) -> None:
-        name = arm.name if number is None else f"{arm.name}.{number}"
+        name = arm.name if arm.node.slots == 1 else f"{arm.name}.{number}"
         self.slot = Slot(name, arm.node, timeline, arm.name)
         self.node = arm.name
+        self.number = number
         self._port = port
         self.ready = timeline.event()
         self.waiting = False

@@ -14,7 +14,7 @@ from variants import VARIANTS, Variant
 import qnetsim as qn
 from qnetsim.keys.sifting import Rounds
 from qnetsim.protocols.expectation import LinkExpectation, ProtocolExpectation
-from qnetsim.result import Heralds
+from qnetsim.protocols.heralds import Heralds
 
 
 def params(*names: str) -> list[Any]:

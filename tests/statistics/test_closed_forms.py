@@ -21,7 +21,7 @@ from qnetsim.keys.sifting import Rounds
 from qnetsim.physics.states import bell_state
 from qnetsim.protocols import bell_test
 from qnetsim.protocols.expectation import link_expectation
-from qnetsim.result import Heralds
+from qnetsim.protocols.heralds import Heralds
 
 closed = on(
     "steady",
