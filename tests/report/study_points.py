@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qnetsim.protocols.array_rate import ArrayExpectation
+from qnetsim.report.study.arrays import Law
 from qnetsim.scenario import load_scenario
 from qnetsim.study.study import Study
 from qnetsim.study.table import Point
@@ -22,10 +23,11 @@ ARRAY = {
 LENGTHS = {"path": "link.length_m", "log": {"from": 1e3, "to": 1e5, "points": 3}}
 STORE = {"store": "r.jsonl", "rows in it": "24"}
 FAILED: dict[str, Any] = {"errors": {1: f"SimulationError: {HOSTILE}\nsecond line"}}
-LAW = ArrayExpectation(
+ARRAY_EXPECTATION = ArrayExpectation(
     slots=10, lanes=5, spacing_s=1e-6, spacing_by="dead time", round_trip_s=5e-6, round_s=1e-7,
     busy_lanes=4.5, blocked_hz=0.0, law_rate_hz=1000.0,
 )  # fmt: skip
+LAW = Law(ARRAY_EXPECTATION, 0.11)
 
 
 def study_of(

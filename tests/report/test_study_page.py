@@ -157,7 +157,10 @@ def test_a_rate_over_its_law_is_the_share_used_less_what_was_missed_over_the_sha
     found = arrays.deviation_of(counted(point, heralds_blinded=10).counts, LAW)
     assert found is not None
     used = found.shares[arrays.USED]
-    assert found.rate_hz / found.law_hz == pytest.approx(used * (1 - found.missed) / found.allowed)
+    explained = used * (1 - found.missed) * found.chance / found.allowed
+    assert found.rate_hz / found.law_hz == pytest.approx(explained)
+    assert found.chance == pytest.approx(100 / 900 / 0.11)
+    assert found.chance_stderr == pytest.approx(0.1 * found.chance)
     assert found.missed == pytest.approx(0.1)
     assert found.bound_by == "dead time"
 

@@ -1,15 +1,16 @@
 r"""Why rates of arrays differ from their law: what kept slots from attempting, as it was counted.
 
 A link whose every lane used each of its turns would herald p times its turns a second, p the
-heralds of an attempt. The law R = p/max(tau_s, (L/v + t_ov + p t_meas)/M) allows a share of the
-turns, R over that; the simulation used a share of them, and detectors that other lanes had
-blinded missed a share of the heralds. So, exactly,
+heralds of an attempt in closed form. The law R = p/max(tau_s, (L/v + t_ov + p t_meas)/M) allows a
+share of the turns, R over that; the simulation used a share of them, detectors that other lanes had
+blinded missed a share of the heralds, and chance made of p what was observed. So, exactly,
 
-.. math:: R / R_{law} = used (1 - missed) / allowed
+.. math:: R / R_{law} = used (1 - missed) chance / allowed
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from qnetsim.study.task import scenario_of
 
 LAW = "R = p/max(τ_s, (L/v + t_ov + p t_meas)/M)"
 USED, MISSED, BLOCKED = "used", "missed by blinded detectors", "blocked, of the turns"
+CHANCE = "heralds an attempt over closed form: chance"
 CAUSES = {
     "attempts": USED,
     "busy": "slots busy: readout, reload, not yet announced",
@@ -32,6 +34,13 @@ CAUSES = {
 
 _MOST_POINTS = 200
 _MOST_BARS = 24
+
+
+class Law(NamedTuple):
+    """The closed forms that a point's array is judged by: of the array, and p."""
+
+    array: ArrayExpectation
+    herald_probability: float
 
 
 class Part(NamedTuple):
@@ -74,9 +83,11 @@ class Deviation(NamedTuple):
         rate_hz: simulated.
         law_hz: the law's, with the closed form's p.
         bound_by: what the law says it is limited by.
-        allowed: share of the turns that the law allows, by the p that was observed.
+        allowed: share of the turns that the law allows.
         shares: of the turns, by what became of them.
         missed: share of the heralds that blinded detectors missed.
+        chance: heralds an attempt, those missed included, over the closed form.
+        chance_stderr: its standard error.
         blocked: attempts that no Bell-state measurement was free for, over the turns.
     """
 
@@ -86,53 +97,60 @@ class Deviation(NamedTuple):
     allowed: float
     shares: dict[str, float]
     missed: float
+    chance: float
+    chance_stderr: float
     blocked: float
 
 
-def law_of(point: Point) -> ArrayExpectation | None:
-    """Returns the closed form of a point's array, ``None`` where it has none."""
+def law_of(point: Point) -> Law | None:
+    """Returns the closed forms of a point's array, ``None`` where it has none."""
     scenario = scenario_of(point.task.data)
     if not isinstance(scenario, Scenario):
         return None
     expected = link_expectation(
         scenario.network(), scenario.model.protocol.link, scenario.horizon_s
     )
-    return expected and expected.array
+    if expected is None or expected.array is None:
+        return None
+    return Law(expected.array, expected.herald_probability)
 
 
-def deviation_of(counts: Mapping[str, Any], law: ArrayExpectation) -> Deviation | None:
+def deviation_of(counts: Mapping[str, Any], law: Law) -> Deviation | None:
     """Returns how a point's rate deviates from its law, ``None`` where nothing heralded.
 
     Args:
         counts: of the point, with an ``array``.
-        law: its closed form.
+        law: its closed forms.
     """
+    closed, p = law
     array, seconds = counts["array"], counts["sim_time_s"]
     turns, heralds = array["total"], counts["heralds"]
     tried = heralds + array["heralds_blinded"]
     if not (turns and tried and seconds):
         return None
-    full_hz = tried / array["attempts"] * turns / seconds
-    crowded = law.slots / (law.round_trip_s + law.round_s) < 1 / law.spacing_s
+    crowded = closed.slots / (closed.round_trip_s + p * closed.round_s) < 1 / closed.spacing_s
+    chance = tried / array["attempts"] / p
     return Deviation(
         heralds / seconds,
-        law.law_rate_hz,
-        "slots" if crowded else law.spacing_by,
-        law.law_rate_hz / full_hz,
+        closed.law_rate_hz,
+        "slots" if crowded else closed.spacing_by,
+        closed.law_rate_hz * seconds / (p * turns),
         {words: array[name] / turns for name, words in CAUSES.items()},
         array["heralds_blinded"] / tried,
+        chance,
+        chance / math.sqrt(tried),
         array["blocked"] / turns,
     )
 
 
 def deviations_of(
-    points: Sequence[Point], law: Callable[[Point], ArrayExpectation | None] = law_of
+    points: Sequence[Point], law: Callable[[Point], Law | None] = law_of
 ) -> Deviations | None:
     """Returns what arrays' rates are beside their law, ``None`` where no point counted that.
 
     Args:
         points: of one study.
-        law: gives the closed form of a point's array.
+        law: gives the closed forms of a point's array.
     """
     counted = [point for point in points if point.counts.get("array")]
     found = []
@@ -146,7 +164,7 @@ def deviations_of(
     scales = axis_scales(points)
     headings = [scale.label for scale in scales.values()]
     headings += ["heralds a second", "law", "limited by", "rate/law", "allowed by the law"]
-    headings += [*CAUSES.values(), MISSED, BLOCKED]
+    headings += [*CAUSES.values(), MISSED, CHANCE, BLOCKED]
     rows = [
         [*(value_cell(point.values[path], scales[path]) for path in scales), *_cells(deviation)]
         for point, deviation in found
@@ -166,7 +184,7 @@ def _cells(deviation: Deviation) -> list[Cell]:
         number(deviation.rate_hz), number(deviation.law_hz), deviation.bound_by,
         number(deviation.rate_hz / deviation.law_hz), _percent(deviation.allowed),
         *(_percent(share) for share in deviation.shares.values()),
-        _percent(deviation.missed), _percent(deviation.blocked),
+        _percent(deviation.missed), _chance(deviation), _percent(deviation.blocked),
     ]  # fmt: skip
     return [Cell(text, look="" if text == deviation.bound_by else "number") for text in texts]
 
@@ -176,7 +194,12 @@ def _bar(label: str, deviation: Deviation) -> Bar:
     verdict = f"{number(deviation.rate_hz / deviation.law_hz, 3)} of the law"
     if deviation.missed:
         verdict += f", {_percent(deviation.missed)} missed"
+    verdict += f", chance {_chance(deviation)}"
     return Bar(label, verdict, parts, min(1.0, deviation.allowed))
+
+
+def _chance(deviation: Deviation) -> str:
+    return f"{deviation.chance:.3f} ± {deviation.chance_stderr:.3f}"
 
 
 def _percent(share: float) -> str:
