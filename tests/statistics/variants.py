@@ -297,16 +297,16 @@ class Variant(NamedTuple):
     period_s: float = PERIOD_S
 
 
-FEW = 30_000
+MANY, FEW = 100_000, 30_000
 
 VARIANTS: dict[str, Variant] = {
     "steady, few heralds": Variant(_steady, heralds=10_000, slow=False),
     "steady": Variant(_steady),
     "rare heralds": Variant(_rare, heralds=2_000, chance=1e-3),
-    "cooling": Variant(_cooling),
-    "loss and reload": Variant(_loss_and_reload),
-    "drift": Variant(_drift),
-    "dead time": Variant(_dead_time),
+    "cooling": Variant(_cooling, MANY),
+    "loss and reload": Variant(_loss_and_reload, MANY),
+    "drift": Variant(_drift, MANY),
+    "dead time": Variant(_dead_time, MANY),
     "bursts that blind": Variant(_bursts_that_blind, FEW, 0.114),
     "heralds without particles": Variant(_heralds_without_particles, FEW, 0.0734),
     "all at once": Variant(_all_at_once, heralds=10_000, chance=0.0450),
