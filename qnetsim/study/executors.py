@@ -17,7 +17,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
@@ -39,6 +40,13 @@ DASK = "dask://"
 
 _CONTEXT = get_context("spawn")  # a fork would inherit locks, threads and open files
 _ANSWER_S = 10.0
+_TALKATIVE = (
+    "distributed.client",
+    "distributed.core",
+    "distributed.batched",
+    "tornado.application",
+)
+"""Loggers of Dask that print tracebacks where a message says the same."""
 _starting = threading.Lock()
 
 
@@ -274,7 +282,8 @@ class Cluster(Executor):
             distributed: Any = importlib.import_module("distributed")
         except ModuleNotFoundError:
             raise CollectionError("Dask is not installed: pip install 'qnetsim[cluster]'") from None
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it says so by tracebacks
+        for logger in _TALKATIVE:
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         try:
             self._client = distributed.Client(
                 f"tcp://{place}", timeout=_ANSWER_S, set_as_default=False
@@ -282,13 +291,19 @@ class Cluster(Executor):
         except (OSError, ValueError) as error:
             bound = f"no Dask scheduler answers there: {error}"
             raise InvalidInputError([Fault("--executor", name, bound)]) from None
-        self._executor = self._client.get_executor(pure=False)
+        self._theirs: dict[Future[Any], Any] = {}
         self._width, self._counted = 1, -math.inf
 
     @property
     def width(self) -> int:
-        """How many calls its workers play at once, at least 1; workers may come and go."""
-        if time.monotonic() - self._counted > _ANSWER_S:
+        """How many calls its workers play at once, at least 1; workers may come and go.
+
+        To be asked again and again: calls that are out raise once the scheduler is gone.
+        """
+        if self._client.status == "closed":  # of which Dask does not tell its futures
+            for future in list(self._theirs):
+                _settle(future, error=self._gone())
+        elif time.monotonic() - self._counted > _ANSWER_S:
             self._counted = time.monotonic()
             with suppress(Exception):
                 self._width = max(1, sum(self._client.nthreads().values()))
@@ -300,12 +315,15 @@ class Cluster(Executor):
         Raises:
             BrokenExecutor: the scheduler is gone.
         """
+        # Not by Dask's own executor, whose futures never end once a result could not be fetched.
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         try:
-            theirs: Future[T] = self._executor.submit(fn, *args, **kwargs)
+            theirs = self._client.submit(fn, *args, pure=False, **kwargs)
         except Exception as error:
-            raise BrokenExecutor(f"{self._name}: {error}") from error
+            raise self._gone() from error
+        self._theirs[future] = theirs
+        future.add_done_callback(self._theirs.pop)
         theirs.add_done_callback(lambda done: _hand_over(done, future))
         return future
 
@@ -316,25 +334,40 @@ class Cluster(Executor):
             wait: for the calls submitted before; else they are given up.
             cancel_futures: has no effect: which calls workers are at is not known here.
         """
+        if wait:
+            futures.wait(list(self._theirs))
         with suppress(Exception):
-            self._executor.shutdown(wait=wait)
+            self._client.cancel(list(self._theirs.values()))
         with suppress(Exception):
             self._client.close(timeout=_ANSWER_S)
+
+    def _gone(self) -> BrokenExecutor:
+        return BrokenExecutor(f"the scheduler at {self._name} is gone")
 
     def __exit__(self, kind: object, *_: object) -> None:
         """Leaves the cluster; at once where an exception is raised."""
         self.shutdown(wait=kind is None)
 
 
-def _hand_over(done: Future[T], future: Future[T]) -> None:
+def _hand_over(done: Any, future: Future[Any]) -> None:
     """Settles a future by one of Dask's, whose lost workers become ``BrokenExecutor``."""
     from distributed import CancelledError as TheirCancelled
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
 
     try:
-        future.set_result(done.result())
-    except (KilledWorker, CommClosedError, TheirCancelled, CancelledError) as error:
-        future.set_exception(BrokenExecutor(f"a worker of the cluster was lost: {error}"))
+        result = done.result()
+    except (KilledWorker, CommClosedError, TheirCancelled) as error:
+        _settle(future, error=BrokenExecutor(f"a worker of the cluster was lost: {error}"))
     except Exception as error:
-        future.set_exception(error)
+        _settle(future, error=error)
+    else:
+        _settle(future, result)
+
+
+def _settle(future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+    with suppress(futures.InvalidStateError):  # settled before
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

@@ -164,7 +164,9 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[psutil.Proce
     try:
         yield f"dask://{address}", [psutil.Process(process.pid) for process in started]
     finally:
-        families = [psutil.Process(p.pid).children(recursive=True) for p in started if not p.poll()]
+        families = [
+            psutil.Process(p.pid).children(recursive=True) for p in started if p.poll() is None
+        ]
         for process in started:
             process.send_signal(signal.SIGKILL)
             process.wait()
