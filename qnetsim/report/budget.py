@@ -12,12 +12,14 @@ from qnetsim.report.style import CLOSED, LIMIT, PUBLISHED, SIMULATED, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LOOKS = {
+LOOKS = {
     "loss": ("loss", SIMULATED),
     "inherent": ("inherent loss", CLOSED),
     "noise": ("noise", PUBLISHED),
     "time": ("takes time", LIMIT),
 }
+"""What each kind of item is called, and its colour."""
+
 _NOTHING = 1e-5
 
 
@@ -127,7 +129,7 @@ def draw_budget(title: str, budget: Budget) -> Figure:
         3.0 + 3.5 * len(panels), 1.5 + 0.24 * len(items), ncols=len(panels), sharey=True,
         squeeze=False,
     )  # fmt: skip
-    rows, colours = range(len(items)), [_LOOKS[item.kind][1] for item in items]
+    rows, colours = range(len(items)), [LOOKS[item.kind][1] for item in items]
     for axes, (label, gains, none) in zip(grid[0], panels, strict=True):
         axes.barh(rows, [gain - none for gain in gains], left=none, color=colours, height=0.7)
         axes.axvline(none, color=CLOSED, lw=0.6)
@@ -172,8 +174,8 @@ def _scale_factors(axes: Any) -> None:
 def _legend(figure: Figure, kinds: set[str]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=look, label=text) for k, (text, look) in _LOOKS.items() if k in kinds]
+    handles = [Patch(color=look, label=text) for k, (text, look) in LOOKS.items() if k in kinds]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(_LOOKS), frameon=False,
+        handles=handles, loc="outside lower center", ncols=len(LOOKS), frameon=False,
         fontsize="small",
     )  # fmt: skip

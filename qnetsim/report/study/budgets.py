@@ -7,17 +7,13 @@ from typing import Any, NamedTuple
 
 from qnetsim.budget import Budget
 from qnetsim.errors import InvalidInputError
-from qnetsim.report.budget import budget_sections
+from qnetsim.report.budget import LOOKS, budget_sections
 from qnetsim.report.study.tables import Cell, Table
 from qnetsim.report.study.wording import number
 from qnetsim.study.study import Study
 
-KINDS = {
-    "loss": "loss",
-    "inherent": "inherent loss",
-    "noise": "noise",
-    "time": "takes time",
-}
+KINDS = {kind: words for kind, (words, _) in LOOKS.items()}
+"""What the kinds of items are called."""
 
 
 class Gain(NamedTuple):
