@@ -20,7 +20,7 @@ from collections.abc import Callable
 from concurrent import futures
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -150,8 +150,6 @@ class Processes(Executor):
 
     def _attend(self) -> None:
         """Hands one worker its calls, one by one, and replaces it when it is lost."""
-        # Ctrl-C on a terminal is for the main process alone: what is started here inherits this.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         worker = None
         while (call := self._calls.get()) is not None:
             if not call.future.set_running_or_notify_cancel():
@@ -196,6 +194,10 @@ class _Worker:
     def __init__(self) -> None:
         self._line, there = _CONTEXT.Pipe()
         self.process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
+        # Ctrl-C on a terminal is for the main process alone: what is started now inherits this. The
+        # tracker, which any process needs, would unblock it when it starts.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         before = {name: os.environ.get(name) for name in ONE_THREAD}
         os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
         try:

@@ -104,6 +104,16 @@ def test_workers_have_one_thread_of_linear_algebra_and_are_deaf_to_ctrl_c(
     assert signal.SIGINT in processes.submit(masked).result(WAIT_S)
 
 
+def test_the_first_worker_of_a_program_is_deaf_to_ctrl_c_as_well() -> None:
+    script = (
+        "import signal; from qnetsim.study.executors import Processes\n"
+        "with Processes(1) as executor:\n"
+        "    print(executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "SIGINT" in done.stdout
+
+
 def test_what_workers_print_is_no_result(
     processes: Processes, capfd: pytest.CaptureFixture[str]
 ) -> None:
