@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import bare, collect, links, peers, security, studies
+from bench import arrays, bare, collect, links, peers, security, studies
 from bench.measure import Figures, output_of, python, seconds
 from qnetsim.units import PS_PER_S
 
@@ -152,6 +152,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "munich": munich,
     "heralds": heralds,
     "attempts": attempts,
+    "arrays": arrays.heralds_of_arrays,
     "pairs": pairs,
     "pulses": pulses,
     "imports": imports,

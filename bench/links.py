@@ -80,7 +80,7 @@ def symmetric(
         network.connect(name, "bsm", Fibre(length_m=ARM_LENGTH_M, attenuation_db_per_km=4.3))
         network.connect(name, "bsm", ClassicalChannel(length_m=ARM_LENGTH_M))
     network.link("main", ("alice", "bob"), "bsm")
-    return Simulation(network, _protocol(), seed, resolution=resolution, max_rounds=heralds)
+    return Simulation(network, protocol(), seed, resolution=resolution, max_rounds=heralds)
 
 
 def _station() -> BellStation:
@@ -104,7 +104,7 @@ def _node(collection_efficiency: float) -> MemoryNode:
     )
 
 
-def _protocol() -> DIQKD:
+def protocol() -> DIQKD:
     return DIQKD(
         link="main",
         parties=[
