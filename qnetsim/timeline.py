@@ -58,6 +58,17 @@ class Timeline(simpy.Environment):
         event._value = value
         self.schedule(event, URGENT, delay_ps)
 
+    def happen(self, event: simpy.Event, value: Any) -> None:
+        """Makes an untriggered event happen now, inside the event that is being played.
+
+        What waits for it goes on before this returns: a wake-up that takes no place in the queue.
+        """
+        event._ok = True
+        event._value = value
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+        for callback in callbacks:
+            callback(event)
+
     def stop(self) -> None:
         """Ends ``play`` after the present event."""
         self._stopped = True

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort_left
 from collections.abc import Callable
-from functools import reduce
 from typing import Literal, NamedTuple
 
 from qnetsim import units
 from qnetsim.network import Network
 from qnetsim.nodes.station import Station
 from qnetsim.optics import optics_of
-from qnetsim.protocols.heralds import Announcer, Pair
+from qnetsim.protocols.heralds import Announcer
 from qnetsim.protocols.lane import Attempts, Lane, Measurement
 from qnetsim.protocols.schedule import Schedule
 from qnetsim.protocols.session import Session
@@ -117,7 +116,9 @@ class HeraldedLink:
         self._free = list(self._lanes)
         self._calibration_due = self.schedule.timing.calibrate_every
         self._calibrating = False
-        self._past = Spent(0, 0, 0)
+        self._attempts = self._attempting_ps = self._cooling_ps = 0
+        for lane in self._lanes:
+            timeline.process(self._serve(lane))
 
     def openings(self) -> Openings:
         """Returns what became of the attempts that the link could have made so far."""
@@ -137,8 +138,13 @@ class HeraldedLink:
     def spent(self) -> Spent:
         """Returns what the sessions of all lanes have spent so far."""
         now = self._timeline.now
-        going = [_spent(lane.session, now) for lane in self._lanes if lane.session]
-        return reduce(_sum, going, self._past)
+        attempts, attempting_ps, cooling_ps = self._attempts, self._attempting_ps, self._cooling_ps
+        for session in (lane.session for lane in self._lanes if lane.session):
+            cooling, attempting = session.split(now)
+            attempts += session.attempts_before(now)
+            attempting_ps += attempting
+            cooling_ps += cooling
+        return Spent(attempts, attempting_ps, cooling_ps)
 
     def trace_open(self) -> None:
         """Notes what the slots are at now in the trace, once a run is over."""
@@ -208,7 +214,7 @@ class HeraldedLink:
             for port, cycle in enumerate((first, second)):
                 del self._waiting[port][cycle]
             lane, start = self._next_turn()
-            self._timeline.process(self._play(lane, (first, second), start))
+            self._timeline.happen(lane.turn, ((first, second), start))
 
     def _first(self, port: int) -> SlotCycle | None:
         """Returns the slot of a node that waits longest, and forgets those that no longer do."""
@@ -231,21 +237,27 @@ class HeraldedLink:
         lane = self._free.pop(place)
         return lane, earliest + (lane.offset - earliest) % frame
 
-    def _play(self, lane: Lane, pair: Pair, start: int) -> ProcessGenerator:
-        session = lane.session = Session(start, self.schedule.timing)
-        for cycle in pair:
-            cycle.enter(session)
+    def _serve(self, lane: Lane) -> ProcessGenerator:
+        """Plays a lane's sessions, one after the other."""
         play = lane.skip_on if self._skips else lane.play_each
-        heralded = yield from play(session, pair, self._calibration_due)
-        now = self._timeline.now
-        spent = _spent(session, now)
-        self._past = _sum(self._past, spent)
-        lane.session = None
-        insort_left(self._free, lane, key=_offset)
-        if not heralded:
+        while True:
+            pair, start = yield lane.turn
+            session = lane.session = Session(start, self.schedule.timing)
             for cycle in pair:
-                cycle.leave((spent.cooling_ps, spent.attempting_ps))
-        self._begin_sessions()
+                cycle.enter(session)
+            heralded = yield from play(session, pair, self._calibration_due)
+            now = self._timeline.now
+            cooling, attempting = session.split(now)
+            self._attempts += session.attempts_before(now)
+            self._attempting_ps += attempting
+            self._cooling_ps += cooling
+            lane.session = None
+            lane.turn = self._timeline.event()
+            insort_left(self._free, lane, key=_offset)
+            if not heralded:
+                for cycle in pair:
+                    cycle.leave((cooling, attempting))
+            self._begin_sessions()
 
     def _calibrate(self) -> ProcessGenerator:
         timing = self.schedule.timing
@@ -271,15 +283,6 @@ def _offset(lane: Lane) -> int:
 
 def _stream(name: str, number: int) -> str:
     return f"{name}.{number}" if number else name
-
-
-def _spent(session: Session, now: int) -> Spent:
-    cooling, attempting = session.split(now)
-    return Spent(session.attempts_before(now), attempting, cooling)
-
-
-def _sum(first: Spent, second: Spent) -> Spent:
-    return Spent(*(a + b for a, b in zip(first, second, strict=True)))
 
 
 def _pulses_on(cycles: list[SlotCycle]) -> Callable[[], int]:

@@ -121,12 +121,17 @@ class Lane:
     """A place in the frame.
 
     Args:
-        offset: where in the frame, in ps; ``None`` where it shares nothing.
+        offset: where in the frame, in ps.
         measurement: where its light goes.
         attempts: what plays them.
         on_herald: called with a session, an attempt, what the station saw, the station and the
             slots; returns whether the herald reaches both nodes.
         timeline: the clock.
+
+    Attributes:
+        offset: its place.
+        session: the one that it plays, or ``None``.
+        turn: happens when the next one begins, with its slots and its start.
     """
 
     def __init__(
@@ -139,6 +144,7 @@ class Lane:
     ) -> None:
         self.offset = offset
         self.session: Session | None = None
+        self.turn = timeline.event()
         self._station, self._skip, self._shared = measurement
         self._play_one = attempts.play
         self._on_herald = on_herald
