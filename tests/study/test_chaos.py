@@ -14,6 +14,7 @@ import pytest
 SEED = 3
 
 
+@pytest.mark.slow
 def test_a_collection_killed_at_random_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
     given = argparse.Namespace(executor="processes", longest_s=1.5, seed=SEED)
     said = chaos.disturb(tmp_path, 60, 4, given)

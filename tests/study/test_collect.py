@@ -102,8 +102,7 @@ def test_what_is_stored_is_not_played_again(tmp_path: Path, path: Path) -> None:
 def test_points_end_early_and_what_is_surplus_is_not_kept_by_combine(
     tmp_path: Path, path: Path
 ) -> None:
-    study = cheap.study(tmp_path, 4, 50, cheap_stop := "[stop]\nheralds = 500\n")
-    assert cheap_stop
+    study = cheap.study(tmp_path, 4, 50, "[stop]\nheralds = 500\n")
     summary = collected(study, path)
     assert summary.progress.points_done == 4
     assert summary.progress.share == 1.0
