@@ -91,7 +91,7 @@ def test_json_holds_the_documented_keys(command: Command, munich: Path) -> None:
     assert (figures["seed"], figures["resolution"], figures["partial"]) == (7, "herald", False)
     assert figures["sim_time_s"] == 20.0
     assert figures["heralds"] >= figures["rounds"] > 100
-    assert None not in figures.values()
+    assert [key for key, value in figures.items() if value is None] == ["array"]  # a single pair
     assert set(figures["correlators"]) == {"00", "01", "10", "11", "20", "21", "30", "31"}
     for correlator in figures["correlators"].values():
         assert set(correlator) == {"value", "stderr", "rounds", "expected"}

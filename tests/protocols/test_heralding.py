@@ -16,7 +16,7 @@ def test_heralds_whose_states_all_differ_keep_a_bounded_memory(
     small_network.fibres["bob", "bsm"] = turning
     simulation = qn.Simulation(small_network, protocol, seed=1, max_rounds=100)
     simulation.timeline.play(None)
-    assert len(simulation.link._branches) <= 32
+    assert len(simulation.link.heralds._branches) <= 32
     assert len(simulation.link.heralds.states) >= 100
     assert list(simulation.link.heralds.log.state) == list(
         range(len(simulation.link.heralds.states))
