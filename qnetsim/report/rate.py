@@ -37,6 +37,9 @@ class Labels(NamedTuple):
     pairs: str
 
 
+_BEST_DB_PER_KM = 0.2
+_SILICA = 1.468
+
 ONE_PAIR_OF_SLOTS = Labels(
     "limit of event-ready links, one pair of slots",
     "repeaterless bound, once a round trip (bits/s)",
@@ -112,6 +115,19 @@ def repeaterless_bits(transmission: float) -> float:
         Pirandola, Laurenza, Ottaviani and Banchi, Nat. Commun. 8, 15043 (2017).
     """
     return -math.log1p(-transmission) / math.log(2) if transmission < 1 else math.inf
+
+
+def ideal_rate_hz(length_m: float) -> float:
+    """Returns the limit of any event-ready link with one pair of slots: T/2 v/L heralds a second.
+
+    Every efficiency is 1, nothing takes time but light and message, half of the Bell states are
+    told apart, and the fibre has 0.2 dB/km.
+
+    Args:
+        length_m: L, of both fibres together, in m.
+    """
+    passed = units.transmission(_BEST_DB_PER_KM * length_m / 1000)
+    return LINEAR_OPTICS * passed / units.propagation_s(length_m, _SILICA)
 
 
 def rate_at(network: Network, link: str, length_m: float, duration_s: float) -> RatePoint:

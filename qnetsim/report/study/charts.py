@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qnetsim.report.study.series import MOST_LINES, Chart, Line, Panel
+from qnetsim.report.study.series import LIMIT, MOST_LINES, Chart, Line, Panel
 from qnetsim.report.study.wording import tick
 from qnetsim.report.style import new_figure, tidy
 
@@ -73,6 +73,7 @@ def _fill_rows(grid: Any, rows: Sequence[tuple[Chart, list[Panel]]]) -> None:
             _fill(axes, chart, panel)
             if any(drawn.label for drawn in panel.lines):
                 axes.legend(frameon=False, fontsize="x-small")
+            axes.set_title(_landmarks(chart), fontsize="x-small", loc="right")
 
 
 def _fill(axes: Any, chart: Chart, panel: Panel) -> None:
@@ -80,6 +81,7 @@ def _fill(axes: Any, chart: Chart, panel: Panel) -> None:
     for line in panel.lines:
         look = labels.index(line.label) % MOST_LINES
         _draw_line(axes, line, COLOURS[look], MARKERS[look], chart.log_y)
+    _draw_landmarks(axes, chart, panel, labels)
     heading = f"{chart.y}\n{panel.title}" if panel.title else chart.y
     axes.set_title(heading, fontsize="medium", loc="left")
     axes.set_xlabel(chart.x.label)
@@ -107,6 +109,20 @@ def _draw_line(axes: Any, line: Line, colour: str, marker: str, log_y: bool) -> 
             [mark.x for mark in bounded], tops, [top / 2 for top in tops], uplims=True, fmt="none",
             lw=1.2, color=colour, label=None if seen else label,
         )  # fmt: skip
+
+
+def _landmarks(chart: Chart) -> str:
+    told = ["dashed: " + LIMIT] if chart.limit else []
+    told += ["rings: published"] if any(panel.published for panel in chart.panels) else []
+    return "\n".join(told)
+
+
+def _draw_landmarks(axes: Any, chart: Chart, panel: Panel, labels: list[str]) -> None:
+    if chart.limit:
+        axes.plot(*zip(*chart.limit, strict=True), color=COLOURS[-1], lw=1.2, ls="--", zorder=1)
+    for mark in panel.published:
+        colour = COLOURS[labels.index(mark.label) % MOST_LINES]
+        axes.plot([mark.x], [mark.value], marker="o", ms=9, mfc="none", mec=colour, ls="none")
 
 
 def _scale(axes: Any, chart: Chart) -> None:

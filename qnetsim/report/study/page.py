@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qnetsim.report.study.arrays import LAW, deviations_of
 from qnetsim.report.study.budgets import KINDS, budgets_of
 from qnetsim.report.study.charts import COLOURS, MARKERS, draw_panel
-from qnetsim.report.study.series import Chart, Panel
+from qnetsim.report.study.series import LIMIT, Chart, Panel
 from qnetsim.report.study.shown import Shown, charts_of_study
 from qnetsim.report.study.svg import svg_of
 from qnetsim.report.study.tables import Cell, Table, axis_scales, place_of, points_table
@@ -118,7 +118,9 @@ def _group(prefix: str, chart: Chart) -> dict[str, Any]:
     return {
         "title": f"{chart.y[0].upper()}{chart.y[1:]} against {chart.x.name}",
         "legend": legend,
-        "note": f"{chart.note}Points: simulated, with 95 % intervals. Lines: closed form.",
+        "note": f"{chart.note}Points: simulated, with 95 % intervals. Lines: closed form."
+        + f" Dashed: {LIMIT}." * bool(chart.limit)
+        + " Rings: published." * any(panel.published for panel in chart.panels),
         "panels": [
             _panel(chart, panel, f"{prefix}-{word}-{place}")
             for place, panel in enumerate(chart.panels)

@@ -11,6 +11,9 @@ from qnetsim.report.study.wording import Scale, is_number, scale_of
 from qnetsim.study.naming import short_names
 from qnetsim.study.table import Point, axes_of
 
+LIMIT = "limit of one pair of slots, all parts perfect, 0.2 dB/km"
+"""What charts call the limit of physics."""
+
 MOST_LINES = 8
 MOST_PANELS = 6
 _WIDE = 10.0
@@ -33,19 +36,29 @@ class Mark(NamedTuple):
     high: float
 
 
+class Landmark(NamedTuple):
+    """A published value, beside the line of a label."""
+
+    label: str
+    x: float
+    value: float
+
+
 class Line(NamedTuple):
     """The points that differ along the axis alone, and the closed form beside them."""
 
     label: str
     marks: list[Mark]
     curve: list[tuple[float, float]]
+    scenario: str = ""
 
 
 class Panel(NamedTuple):
-    """Lines in one frame."""
+    """Lines in one frame, and what is published of them."""
 
     title: str
     lines: list[Line]
+    published: Sequence[Landmark] = ()
 
 
 class Chart(NamedTuple):
@@ -60,6 +73,7 @@ class Chart(NamedTuple):
         log_y: whether the figure's axis is.
         panels: side by side, with the same lines in each.
         note: what is left out; empty where nothing is.
+        limit: what physics allows, as a curve; empty where none is known.
     """
 
     key: str
@@ -70,11 +84,13 @@ class Chart(NamedTuple):
     log_y: bool
     panels: list[Panel]
     note: str
+    limit: Sequence[tuple[float, float]] = ()
 
     @property
     def widths(self) -> tuple[float, float]:
         """The range of all places on the axis, so that panels can be compared."""
         places = [m.x for panel in self.panels for line in panel.lines for m in line.marks]
+        places += [mark.x for panel in self.panels for mark in panel.published]
         return min(places), max(places)
 
     @property
@@ -82,6 +98,8 @@ class Chart(NamedTuple):
         """The range of all values, so that panels can be compared; ``None`` without any."""
         lines = [line for panel in self.panels for line in panel.lines]
         values = [y for line in lines for _, y in line.curve]
+        values += [y for _, y in self.limit]
+        values += [mark.value for panel in self.panels for mark in panel.published]
         for mark in (mark for line in lines for mark in line.marks):
             lowest = mark.value if self.log_y else mark.low
             values += [lowest, mark.value, mark.high]
@@ -203,7 +221,8 @@ def _line(
             for place, closed in curve(points[0], path, between).items()
             if key in closed
         }
-    return Line(label, marks, [(place / factor, known[place]) for place in sorted(known)])
+    drawn = [(place / factor, known[place]) for place in sorted(known)]
+    return Line(label, marks, drawn, points[0].task.scenario)
 
 
 def _between(places: Sequence[float], example: float, log_x: bool) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from qnetsim.report.study.curves import CHARTED, curve_of
+from qnetsim.report.study.landmarks import with_landmarks
 from qnetsim.report.study.series import Chart, charts_of
 from qnetsim.report.study.tables import FIGURES
 from qnetsim.study.store import Contents
@@ -51,4 +52,5 @@ def charts_of_study(shown: Shown, keys: Sequence[str] = CHARTED) -> Iterator[Cha
     for key in keys:
         values = [point.figures[key] for point in seen if key in point.figures]
         if any(figure.value or figure.expected for figure in values):
-            yield from charts_of(seen, key, FIGURES[key], curve)
+            for chart in charts_of(seen, key, FIGURES[key], curve):
+                yield with_landmarks(chart, shown.study, seen)
