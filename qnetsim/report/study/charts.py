@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from qnetsim.report.study.series import LIMIT, MOST_LINES, Chart, Line, Panel
@@ -22,6 +23,7 @@ COLOURS = (
 _PANEL_IN = (4.6, 3.1)
 _WIDEST = 3
 _MARGIN = 0.06
+_LETTERS = 58
 
 
 def draw_panel(chart: Chart, panel: Panel) -> Figure:
@@ -53,7 +55,8 @@ def draw_charts(title: str, charts: Sequence[Chart]) -> Figure:
         figure, grid = new_figure(*size, nrows=len(rows), ncols=columns, squeeze=False)
         _fill_rows(grid, rows)
         notes = " ".join(dict.fromkeys(chart.note.strip() for chart in charts if chart.note))
-        heading = "\n".join(filter(None, (title, notes)))
+        room = _LETTERS * columns
+        heading = "\n".join(line for text in (title, notes) for line in wrap(text, room))
         figure.suptitle(heading, fontsize="medium", x=0.01, ha="left")
     return figure
 
