@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from small_store import rows_of, small_study, write_store
 from study_points import FAILED, HOSTILE, LAW, LENGTHS, STORE, counted, figure, points_of, study_of
 
 from qnetsim.report.study import arrays
+from qnetsim.report.study.activities import activities_of
 from qnetsim.report.study.page import render
-from qnetsim.report.study.shown import Shown
+from qnetsim.report.study.shown import Shown, shown_of
+from qnetsim.study.store import read_store
 from qnetsim.study.study import Study
 
 
@@ -174,3 +178,17 @@ def test_the_page_explains_an_arrays_deviation_by_what_was_counted() -> None:
     assert [part.share for part in found.bars[0].parts] == [0.9, 0.06, 0.04]
     assert {"rate/law", "limited by"} <= set(found.table.headings)
     assert arrays.deviations_of(points_of(study), lambda _: LAW) is None
+
+
+def test_each_nodes_time_adds_up_and_stands_on_the_page(tmp_path: Path) -> None:
+    study = small_study()
+    contents = read_store(write_store(tmp_path / "r.jsonl", [study], rows_of(study)))
+    (shown,) = shown_of(contents)
+    points = shown.points
+    activities = activities_of(points)
+    assert activities is not None
+    assert len(activities.bars) == 2 * len(points)
+    for bar in activities.bars:
+        assert sum(part.share for part in bar.parts) == pytest.approx(1)
+        assert {part.label for part in bar.parts} <= {entry.label for entry in activities.legend}
+        assert bar.verdict in render([shown], STORE)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qnetsim.report.study.activities import activities_of
 from qnetsim.report.study.arrays import LAW, deviations_of
 from qnetsim.report.study.budgets import KINDS, budgets_of
 from qnetsim.report.study.charts import COLOURS, MARKERS, draw_panel
@@ -72,6 +73,7 @@ def _study(place: int, shown: Shown) -> dict[str, Any]:
         "far": any("far" in cell.look for row in table.rows for cell in row),
         "fold": len(points) > _FOLDED_FROM,
         "deviations": deviations_of(points),
+        "activities": activities_of(points),
         "budgets": budgets_of(study),
         "axes": _axes(study),
         "settings": _settings(study),
