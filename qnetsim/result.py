@@ -229,7 +229,9 @@ class Result(display.Shown):
                 None if expected_rate is None or herald_rate is None
                 else expected_rate * herald_rate
             ),
-            **worth_of(self.protocol.bound, post_selected=False),
+            **worth_of(
+                self.protocol.bound, post_selected=False, overlapping=self.openings is not None
+            ),
             "key_length_bits": self.key_length and self.key_length.key_length_bits,
             "key_length": self.key_length and self.key_length.summary(),
         }  # fmt: skip

@@ -27,7 +27,7 @@ from qnetsim.protocols.expectation import link_expectation
 from qnetsim.protocols.schedule import schedule_faults
 from qnetsim.result import Result
 from qnetsim.scenario_file import FromFile, Head, RunSeconds
-from qnetsim.simulation import Report, Simulation, protocol_faults
+from qnetsim.simulation import Report, Simulation, overlap_faults, protocol_faults
 from qnetsim.spec import (
     LONGEST_RUN_S,
     Name,
@@ -231,6 +231,8 @@ def _light_faults(model: ScenarioModel) -> Iterator[Fault]:
         yield from faults or schedule_faults(
             (arms[0], arms[1]), station, link.multiplexing, f"links.{name}", link.station
         )
+        if name == model.protocol.link:
+            yield from overlap_faults(model.protocol, [arm.node.slots for arm in arms])
 
 
 def _wiring_faults(data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -75,6 +75,7 @@ class Simulation:
             arms, spec = network.arms(protocol.link), network.stations[link.station]
             path = f"links.{protocol.link}"
             faults += schedule_faults(arms, spec, link.multiplexing, path, link.station)
+            faults += overlap_faults(protocol, [arm.node.slots for arm in arms])
         if faults:
             raise InvalidInputError(faults)
         self.network = network
@@ -228,6 +229,19 @@ def protocol_faults(protocol: DIQKD, links: dict[str, list[str]]) -> list[Fault]
     if protocol.finite is not None and not faults:
         faults += finite_faults(protocol.finite, protocol.bound)
     return faults
+
+
+def overlap_faults(protocol: DIQKD, slots: Sequence[int]) -> Iterator[Fault]:
+    """Yields why a finite block's analysis would not hold for rounds that overlap.
+
+    Args:
+        protocol: with or without such a block.
+        slots: how many either node has.
+    """
+    if protocol.finite is not None and protocol.bound == "chsh" and min(slots) > 1:
+        bound = "holds against general attacks for rounds one after the other; those of several "
+        bound += "slots overlap"
+        yield Fault("protocol.finite", "", bound)
 
 
 class TestedKey(Protocol):

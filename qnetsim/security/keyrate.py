@@ -23,10 +23,15 @@ Flip = float | Literal["best"]
 
 COLLECTIVE = "collective; asymptotically general, by entropy accumulation (arXiv 1607.01797)"
 POST_SELECTED = "collective: which rounds are kept is announced, and may tell of earlier ones"
+OVERLAPPING = (
+    "collective: rounds of several slots overlap, and entropy accumulation takes them in turn"
+)
 _EVERY_ROUND = "every round counts: one without a click has an outcome"
 _CHOSEN_ROUNDS = (
     "which key rounds are kept is chosen inside the laboratories, by outcome and chance"
 )
+
+_APART = "a round is the same in every slot, and tells the others nothing while they are at theirs"
 
 _DEVICES = (
     "quantum mechanics",
@@ -99,14 +104,17 @@ BOUNDS: Mapping[str, Bound] = {
 }
 
 
-def worth_of(bound: str, *, post_selected: bool) -> dict[str, Any]:
+def worth_of(bound: str, *, post_selected: bool, overlapping: bool = False) -> dict[str, Any]:
     """Returns the ``attacks`` and ``assumptions`` of a rate, for output as JSON.
 
     Args:
         bound: its name in ``BOUNDS``.
         post_selected: whether the parties drop key rounds.
+        overlapping: whether one round may begin before another is over, as with several slots.
     """
     found = BOUNDS[bound]
+    if overlapping:
+        return {"attacks": OVERLAPPING, "assumptions": [*found.assumptions, _APART]}
     if not post_selected:
         return {"attacks": found.attacks, "assumptions": found.assumptions}
     kept = [_CHOSEN_ROUNDS if text == _EVERY_ROUND else text for text in found.assumptions]

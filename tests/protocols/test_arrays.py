@@ -15,6 +15,7 @@ from qnetsim.errors import InvalidInputError
 from qnetsim.multiplexing import Multiplexing
 from qnetsim.nodes.bsm import Switch
 from qnetsim.protocols.expectation import link_expectation
+from qnetsim.protocols.finite import FiniteBlock
 from qnetsim.protocols.schedule import Schedule
 
 FALSE_ALARM = 1e-6
@@ -251,6 +252,22 @@ def test_spare_slots_attempt_while_others_reload(protocol: qn.DIQKD) -> None:
     for net, rate_hz in zip(nets, expected, strict=True):
         off, stderr = deviation(play(net, protocol, 4_000, seed=7), rate_hz)
         assert abs(off) < 0.03 + 1.5 * SIGMAS * stderr  # loading makes one pair's heralds cluster
+
+
+def test_a_key_of_rounds_that_overlap_holds_against_collective_attacks_only(
+    protocol: qn.DIQKD,
+) -> None:
+    alone, beside = (play(array(n, collection=0.35), protocol, 50, seed=1) for n in (1, 2))
+    assert "general" in alone.summary()["attacks"]
+    figures = beside.summary()
+    assert "general" not in figures["attacks"]
+    assert len(figures["assumptions"]) == len(alone.summary()["assumptions"]) + 1
+    block = FiniteBlock(eps_sound=1e-5, eps_complete=1e-2, test_fraction=0.3, f_ec=1.15)
+    changes = {"bound": "chsh", "key_pairs": [(3, 0)], "finite": block}
+    general = protocol.model_copy(update=changes)
+    qn.Simulation(array(1), general, seed=1)
+    with pytest.raises(InvalidInputError, match=r"protocol.finite: .* overlap"):
+        qn.Simulation(array(2), general, seed=1)
 
 
 # --- what does not fit ---------------------------------------------------------------------------
