@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from qnetsim.report.study import arrays
 from qnetsim.report.study.activities import activities_of
 from qnetsim.report.study.page import render
 from qnetsim.report.study.shown import Shown, shown_of
+from qnetsim.report.study.worth import worth_of_points
 from qnetsim.study.store import read_store
 from qnetsim.study.study import Study
 
@@ -192,3 +194,16 @@ def test_each_nodes_time_adds_up_and_stands_on_the_page(tmp_path: Path) -> None:
         assert sum(part.share for part in bar.parts) == pytest.approx(1)
         assert {part.label for part in bar.parts} <= {entry.label for entry in activities.legend}
         assert bar.verdict in render([shown], STORE)
+
+
+def test_the_page_says_what_its_key_rates_are_worth(tmp_path: Path) -> None:
+    axes = [{"path": "nodes.*.slots", "values": [1, 2]}]
+    study = small_study(axes=axes, block={"max_rounds": 400}, repeats=1)
+    contents = read_store(write_store(tmp_path / "r.jsonl", [study], rows_of(study)))
+    (shown,) = shown_of(contents)
+    alone, beside = worth_of_points(shown.points)
+    assert (alone.overlapping, beside.overlapping) == (False, True)
+    assert "general" in alone.attacks
+    assert "general" not in beside.attacks
+    text = unescape(render([shown], STORE))
+    assert all(words in text for words in (alone.attacks, beside.attacks, *beside.assumptions))

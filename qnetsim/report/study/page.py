@@ -17,6 +17,7 @@ from qnetsim.report.study.shown import Shown, charts_of_study
 from qnetsim.report.study.svg import svg_of
 from qnetsim.report.study.tables import Cell, Table, axis_scales, place_of, points_table
 from qnetsim.report.study.wording import number, scale_of
+from qnetsim.report.study.worth import worth_of_points
 from qnetsim.study.definition import Series
 from qnetsim.study.naming import short_names
 from qnetsim.study.study import SCENARIO, Study
@@ -72,6 +73,7 @@ def _study(place: int, shown: Shown) -> dict[str, Any]:
         "has_closed": "closed form" in table.headings,
         "far": any("far" in cell.look for row in table.rows for cell in row),
         "fold": len(points) > _FOLDED_FROM,
+        "worth": worth_of_points(points),
         "deviations": deviations_of(points),
         "activities": activities_of(points),
         "budgets": budgets_of(study),
