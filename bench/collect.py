@@ -13,9 +13,10 @@ from typing import Any
 
 import qnetsim as qn
 from bench.measure import Figures, seconds, short
+from qnetsim.study.appending import Store
 from qnetsim.study.collect import collect
 from qnetsim.study.executors import Processes
-from qnetsim.study.store import Contents, Store, header, line_of, study_line
+from qnetsim.study.store import Contents, header, line_of, study_line
 from qnetsim.study.study import Study
 from qnetsim.study.task import Task, block_seed
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import qnetsim
 from qnetsim.errors import CollectionError
+from qnetsim.study.appending import Store
 from qnetsim.study.block import run_block
 from qnetsim.study.executors import Processes, cores, width
 from qnetsim.study.statistics import Ending
-from qnetsim.study.store import Row, Store, line_of
+from qnetsim.study.store import Row, line_of
 from qnetsim.study.study import Study
 from qnetsim.study.task import Task, block_seed
 
@@ -396,4 +397,4 @@ class _Counts:
 
 def rounds_in(counts: Mapping[str, Any]) -> int:
     """Returns how many rounds a row's counts hold."""
-    return sum(setting["n"] for setting in counts.get("rounds", {}).values())
+    return sum([setting["n"] for setting in counts.get("rounds", {}).values()])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from qnetsim.errors import Fault, InvalidInputError
 from qnetsim.study.statistics import Ending
-from qnetsim.study.store import Contents, Found, conflict, header, read_store
+from qnetsim.study.store import Contents, Found, conflict, header, read_store, row_of
 from qnetsim.study.study import Study
 
 
@@ -48,22 +47,32 @@ def combine(paths: Sequence[str | os.PathLike[str]]) -> Combined:
             key and differ; a row belongs to no study.
     """
     stores = [read_store(path) for path in paths]
-    named = {line: d for s in stores for line, d in zip(s.study_lines, s.studies, strict=True)}
+    named = {line: study for store in stores for line, study in _studies(store)}
     lines = sorted(named)
-    plan = _plan(stores, [Study.from_definition(named[line]) for line in lines])
+    plan = _plan(stores, [named[line] for line in lines])
     notices = dict.fromkeys(store.notice for store in stores if store.notice)
     return Combined(list(notices), _written(stores, [header(), *lines], plan))
+
+
+def _studies(store: Contents) -> Iterator[tuple[bytes, Study]]:
+    """Yields a store's studies after their lines."""
+    for line, definition in zip(store.study_lines, store.studies, strict=True):
+        try:
+            yield line, Study.from_definition(definition)
+        except InvalidInputError as error:
+            raise InvalidInputError(error.faults, f"{store.name}, a study") from None
 
 
 def _plan(stores: Sequence[Contents], studies: Sequence[Study]) -> list[_Blocks]:
     """Returns which blocks the studies want, in the order in which they are written."""
     plan = []
+    names = " or ".join(store.name for store in stores)
     wanted: dict[str, int] = {}
     for study in studies:
         for task in study.tasks():
             if not (found := _found(stores, task.strong_id)):
                 continue
-            before, last = wanted.get(task.strong_id, 0), _wanted(found, study)
+            before, last = wanted.get(task.strong_id, 0), _wanted(found, study, names)
             if last > before:
                 plan.append(_Blocks(task.strong_id, before, last))
                 wanted[task.strong_id] = last
@@ -74,13 +83,13 @@ def _plan(stores: Sequence[Contents], studies: Sequence[Study]) -> list[_Blocks]
     return plan
 
 
-def _wanted(found: Sequence[Found], study: Study) -> int:
+def _wanted(found: Sequence[Found], study: Study, names: str) -> int:
     """Returns the number behind the last block that a study wants."""
     ending = Ending(study.repeats, study.stop)
     for number, row in enumerate(found):
         if row.block != number:
             break
-        if ending.add(json.loads(row.line)):
+        if ending.add(row_of(row.line, names)):
             return number + 1
     return found[-1].block + 1
 

@@ -14,24 +14,26 @@ import re
 import weakref
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+
+from pydantic_core import from_json
 
 import qnetsim
-from qnetsim.errors import CollectionError, Fault, InvalidInputError
-
-if TYPE_CHECKING:
-    from qnetsim.study.study import Study
+from qnetsim.errors import Fault, InvalidInputError
 
 FORMAT = 1
 Row = dict[str, Any]
 
 _STUDY = b'{"study":'
-_ROW = re.compile(
-    rb'\{"block":(?:0|[1-9][0-9]{0,17}),"(?:counts":\{.*\}|error":".*"),'
+_LONGEST_HEADER = 1000
+_EDITED = "it was edited, or is damaged"
+ROW = re.compile(
+    rb'\{"block":(?:0|[1-9][0-9]{0,17}),"(?:counts":\{[ -~]*\}|error":"[ -~]*"),'
     rb'"id":"([0-9a-f]{64})","seed":(?:0|[1-9][0-9]{0,19})\}\n'
 )
+"""A row's line, of which the group is its task's id."""
 
 
 def line_of(data: Mapping[str, Any]) -> bytes:
@@ -103,12 +105,13 @@ class Contents:
         self.version = ""
         self.study_lines: list[bytes] = []
         self.size_bytes = self.torn_bytes = 0
-        for number, line in enumerate(self._file, 1):
+        first = self._file.readline(_LONGEST_HEADER)  # a file of another kind may have no lines
+        for number, line in enumerate(chain([first] if first else [], self._file), 1):
             if not line.endswith(b"\n"):
                 self.torn_bytes = len(line)
                 self._check_torn(line, number)
                 break
-            if match := _ROW.fullmatch(line) if number > 1 else None:
+            if match := ROW.fullmatch(line) if number > 1 else None:
                 self.add(bytes.fromhex(match[1].decode()), self.size_bytes)
             else:
                 self._take(line, number)
@@ -149,9 +152,9 @@ class Contents:
         """Returns a task's rows in the order of their blocks.
 
         Raises:
-            InvalidInputError: two rows have one key and differ.
+            InvalidInputError: two rows have one key and differ, or one is damaged.
         """
-        return [json.loads(found.line) for found in self.found(strong_id)]
+        return [row_of(found.line, self.name) for found in self.found(strong_id)]
 
     def found(self, strong_id: str) -> list[Found]:
         """Returns a task's rows as they stand in the file, in the order of their blocks.
@@ -190,7 +193,7 @@ class Contents:
                 self._check_study(line, number)
                 self.study_lines.append(line)
         elif line != header():
-            raise self._fault(number, "is no line of a store: it was edited, or is damaged")
+            raise self._fault(number, f"is no line of a store: {_EDITED}")
 
     def _version(self, line: bytes) -> str:
         try:
@@ -206,15 +209,18 @@ class Contents:
                 f"was written by qnetsim {version}, and this is {qnetsim.__version__}, whose rows "
                 "may differ: go on with that version, or in another store",
             )
+        if line != header():
+            raise self._fault(1, f"is not as qnetsim wrote it: {_EDITED}")
         return str(version)
 
     def _check_study(self, line: bytes, number: int) -> None:
         try:
-            whole = isinstance(json.loads(line)["study"], dict)
+            definition = json.loads(line)["study"]
+            whole = isinstance(definition, dict) and line == study_line(definition)
         except (ValueError, RecursionError):
             whole = False
         if not whole:
-            raise self._fault(number, "is no line of a study: it was edited, or is damaged")
+            raise self._fault(number, f"is no line of a study: {_EDITED}")
 
     def _check_torn(self, line: bytes, number: int) -> None:
         """Raises where a file's only line is no beginning of a store."""
@@ -229,6 +235,28 @@ class Contents:
 def block_of(line: bytes) -> int:
     """Returns the number of a row's block, which its line begins with."""
     return int(line[len('{"block":') : line.index(b",")])
+
+
+def row_of(line: bytes, name: str) -> Row:
+    """Returns a row.
+
+    Args:
+        line: what ``ROW`` matches.
+        name: of its store, for messages.
+
+    Raises:
+        InvalidInputError: it is damaged.
+    """
+    row: Row
+    try:
+        try:
+            row = from_json(line)
+        except ValueError:  # halves of surrogate pairs, which an error's text can hold
+            row = json.loads(line)
+    except (ValueError, RecursionError):
+        place = f"a row of block {block_of(line)}"
+        raise InvalidInputError([Fault(name, place, f"is no JSON: {_EDITED}")]) from None
+    return row
 
 
 def conflict(name: str, strong_id: str, block: int) -> InvalidInputError:
@@ -248,7 +276,7 @@ def read_store(path: str | os.PathLike[str]) -> Contents:
     """
     name = str(path)
     try:
-        _check_regular(name)
+        check_regular(name)
         contents = Contents(name)
     except OSError as error:
         bound = f"cannot be read: {error.strerror or error}"
@@ -258,152 +286,8 @@ def read_store(path: str | os.PathLike[str]) -> Contents:
     return contents
 
 
-class Store:
-    """A store that one collector appends to; made where there is none.
-
-    A context manager: it is locked against other collectors until it is closed or its process
-    dies. A torn last line is cut off.
-
-    Args:
-        path: the file.
-        study: what rows are collected for; its line is added where it is not there yet.
-
-    Attributes:
-        notice: what was found wrong and mended, or ``None``.
-
-    Raises:
-        InvalidInputError: it cannot be written or locked, is no store, or another version's;
-            nothing of it is changed.
-        CollectionError: there is no room for it.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], study: Study) -> None:
-        self._name = str(path)
-        self._fd = _opened(self._name)
-        try:
-            _lock(self._fd, self._name)
-            self._contents = Contents(self._name)
-            self._size = self._contents.size_bytes
-            self.notice = self._contents.notice
-            if self.notice:
-                self._cut()
-                self._contents.reopen()
-            self._begin(study)
-        except BaseException:
-            os.close(self._fd)
-            raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self.flush()
-        finally:
-            os.close(self._fd)
-
-    def done(self, strong_id: str) -> list[Row]:
-        """Returns a task's rows so far, in the order of their blocks.
-
-        Raises:
-            InvalidInputError: two rows have one key and differ.
-        """
-        return self._contents.rows_of(strong_id)
-
-    def append(self, line: bytes) -> Row:
-        """Adds a row, whole or not at all, and returns it.
-
-        Args:
-            line: what ``line_of`` makes of it.
-
-        Raises:
-            CollectionError: it cannot be written; the rows before it are kept.
-        """
-        row: Row = json.loads(line)
-        offset = self._size
-        self._write(line)
-        self._contents.add(bytes.fromhex(row["id"]), offset)
-        return row
-
-    def flush(self) -> None:
-        """Waits until what was appended would survive a power cut.
-
-        Raises:
-            CollectionError: the disk did not take it.
-        """
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise self._failure(error) from None
-
-    def _begin(self, study: Study) -> None:
-        line = study_line(study.definition())
-        head = b"" if self._size else header()
-        if line not in self._contents.study_lines:
-            self._write(head + line)
-
-    def _write(self, line: bytes) -> None:
-        written = 0
-        try:
-            while written < len(line):
-                written += os.write(self._fd, line[written:])
-        except BaseException as error:
-            self._cut()
-            if isinstance(error, OSError):
-                raise self._failure(error) from None
-            raise
-        self._size += len(line)
-
-    def _cut(self) -> None:
-        """Cuts off what stands behind the last whole line; if not now, the next opening does."""
-        with suppress(OSError):
-            os.ftruncate(self._fd, self._size)
-
-    def _failure(self, error: OSError) -> CollectionError:
-        return CollectionError(
-            f"{self._name}: cannot be written: {error.strerror or error}. "
-            "The rows before are kept; the same command goes on from there"
-        )
-
-
-def _opened(name: str) -> int:
-    """Returns a regular file opened for appending.
-
-    Raises:
-        InvalidInputError: it cannot be; nothing is changed.
-        CollectionError: there is no room for it.
-    """
-    try:
-        _check_regular(name)
-        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise CollectionError(f"{name}: cannot be written: {error.strerror}") from None
-        bound = f"cannot be written: {error.strerror or error}"
-        raise InvalidInputError([Fault(name, "", bound)]) from None
-
-
-def _check_regular(name: str) -> None:
+def check_regular(name: str) -> None:
     """Raises OSError for a folder, a terminal, a pipe, without opening it."""
     path = Path(name)
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no regular file")
-
-
-def _lock(fd: int, name: str) -> None:
-    """Keeps other collectors out until the file is closed or the process dies, however it does.
-
-    Raises:
-        InvalidInputError: another one is in, or the file system has no locks.
-    """
-    import fcntl  # not on Windows, where a store can be read and not written
-
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        bound = "another collector is at work on it: wait for that, or collect in another store"
-    except OSError as error:
-        bound = f"cannot be locked: {error.strerror or error}; collect on another file system"
-    else:
-        return
-    raise InvalidInputError([Fault(name, "", bound)])

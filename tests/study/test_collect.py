@@ -16,7 +16,7 @@ import pytest
 
 import qnetsim
 from qnetsim.errors import CollectionError, InvalidInputError
-from qnetsim.study import store as store_module
+from qnetsim.study import appending
 from qnetsim.study.collect import Progress, Summary, collect, play
 from qnetsim.study.combine import combine
 from qnetsim.study.executors import Processes
@@ -214,7 +214,7 @@ def test_a_full_disk_ends_it_and_the_same_call_goes_on(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(fd, data[:room])
 
-    monkeypatch.setattr(store_module.os, "write", full)
+    monkeypatch.setattr(appending.os, "write", full)
     with pytest.raises(CollectionError, match=r"No space left on device\. The rows before"):
         collected(study, path)
     monkeypatch.undo()

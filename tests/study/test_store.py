@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
 
 import cheap
@@ -14,8 +18,9 @@ import pytest
 
 import qnetsim
 from qnetsim.errors import CollectionError, InvalidInputError
-from qnetsim.study import store as module
-from qnetsim.study.store import Store, header, line_of, read_store, study_line
+from qnetsim.study import appending
+from qnetsim.study.appending import Store
+from qnetsim.study.store import header, line_of, read_store, study_line
 from qnetsim.study.study import Study
 
 IDS = ["0" * 64, "ab" * 32]
@@ -112,6 +117,17 @@ def test_a_store_torn_anywhere_is_gone_on_with(path: Path, study: Study) -> None
         assert path.read_bytes() == whole
 
 
+def test_the_last_two_rows_torn_at_any_byte_are_there_or_not(path: Path, study: Study) -> None:
+    two = [row(IDS[1], block) for block in range(2)]
+    whole = stored(path, study, row(), *two)
+    for end in range(len(whole) - len(two[0] + two[1]), len(whole) + 1):
+        path.write_bytes(whole[:end])
+        contents = read_store(path)
+        there = [found.line for found in contents.found(IDS[1])]
+        assert there == two[: whole[:end].count(b"\n") - 3]
+        assert (contents.notice is None) == whole[:end].endswith(b"\n")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -125,6 +141,12 @@ def test_a_store_torn_anywhere_is_gone_on_with(path: Path, study: Study) -> None
         (header() + row().replace(b":", b": ") + row(), "r.jsonl, line 2: is no line of a store"),
         (header() + b"\0" * 30 + b"\n" + row(), "r.jsonl, line 2: is no line of a store"),
         (header() + b'{"study":3}\n', "r.jsonl, line 2: is no line of a study"),
+        (header() + b'{"study":{}}\r\n', "r.jsonl, line 2: is no line of a study"),
+        (header()[:-1] + b"\r\n", "r.jsonl: is not as qnetsim wrote it: it was edited, or is"),
+        (b"\xef\xbb\xbf" + header(), "r.jsonl: is not as qnetsim wrote it: it was edited, or is"),
+        (header() + row().replace(b"5", b"\0", 1), "r.jsonl, line 2: is no line of a store"),
+        (header() + row().replace(b"5", b"\xff", 1), "r.jsonl, line 2: is no line of a store"),
+        (b"\0" * 5000, "r.jsonl: is no store of qnetsim's"),
     ],
 )
 def test_what_is_no_store_is_refused_and_not_changed(
@@ -153,24 +175,93 @@ def test_two_rows_of_one_key_that_differ_are_refused_by_name(path: Path, study: 
         list(read_store(path).rows)
 
 
+def test_a_row_that_is_no_json_is_refused_by_name(path: Path, study: Study) -> None:
+    path.write_bytes(header() + row(block=3).replace(b":", b";", 4).replace(b";", b":", 2))
+    assert read_store(path).count == 1, "what a row is takes one look at its line"
+    with pytest.raises(InvalidInputError, match="a row of block 3: is no JSON: it was edited, or"):
+        list(read_store(path).rows)
+
+
+def test_an_error_of_any_characters_is_read_as_it_was(path: Path, study: Study) -> None:
+    said = {"id": IDS[0], "block": 0, "seed": 7, "error": "half \ud800 of a pair, \x00, \u2028, é"}
+    stored(path, study, line_of(said))
+    assert list(read_store(path).rows) == [said]
+
+
+def test_floats_are_read_as_they_were(path: Path, study: Study) -> None:
+    drawn = random.Random(1)
+    values = [drawn.uniform(-1, 1) * 10.0 ** drawn.randrange(-320, 308) for _ in range(20_000)]
+    said = {"id": IDS[0], "block": 0, "seed": 2**64 - 1, "counts": {"x": [*values, 5e-324, -0.0]}}
+    stored(path, study, line_of(said))
+    assert list(map(line_of, read_store(path).rows)) == [line_of(said)]
+
+
+@pytest.mark.parametrize("line", [b"{}\n", row()[:-1], row() * 2, row().replace(b"5", b"\n")])
+def test_what_is_no_row_is_not_stored(path: Path, study: Study, line: bytes) -> None:
+    whole = stored(path, study, row())
+    with Store(path, study) as opened, pytest.raises(CollectionError, match="is no row of a store"):
+        opened.append(line)
+    assert path.read_bytes() == whole
+
+
+def test_a_torn_end_that_cannot_be_cut_off_is_not_added_to(
+    path: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ftruncate(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    path.write_bytes(stored(path, study, row()) + row(block=1)[:30])
+    monkeypatch.setattr(appending.os, "ftruncate", ftruncate)  # as after chattr +a
+    assert "cannot lose its torn last line: Operation not permitted" in refusal(path, study)
+
+
+def test_a_store_that_is_deleted_under_its_collector_is_missed(path: Path, study: Study) -> None:
+    moved = path.with_name("moved.jsonl")
+    message = r"r\.jsonl: was deleted or replaced while rows"
+    with pytest.raises(CollectionError, match=message), Store(path, study) as opened:  # noqa: PT012
+        opened.append(row())
+        path.rename(moved)
+        opened.flush()
+        assert read_store(moved).count == 1, "a name that changes costs nothing"
+        moved.unlink()
+
+
+def test_what_is_forked_does_not_keep_a_store_locked(path: Path, study: Study) -> None:
+    with Store(path, study) as opened:
+        opened.append(row())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # this process may have threads
+            child = os.fork()
+        if not child:
+            time.sleep(60)
+            os._exit(0)
+        assert "another collector is at work on it" in refusal(path, study)
+    try:
+        Store(path, study).__exit__()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_a_second_collector_is_kept_out_and_says_so(path: Path, study: Study) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import cheap, pathlib;"
-        "from qnetsim.study.store import Store;"
+        "from qnetsim.study.appending import Store;"
         "Store(sys.argv[2], cheap.study(pathlib.Path(sys.argv[2]).parent, 3))"
     )
     command = [sys.executable, "-c", script, str(Path(__file__).parent), str(path)]
-    link = path.with_name("link.jsonl")
-    link.symlink_to(path)
+    links = path.with_name("symbolic.jsonl"), path.with_name("hard.jsonl")
+    links[0].symlink_to(path)
     with Store(path, study) as opened:
         opened.append(row())
-        assert "another collector is at work on it" in refusal(path, study)
-        assert "another collector is at work on it" in refusal(link, study), "one file, two names"
+        links[1].hardlink_to(path)
+        for name in (path, *links):
+            assert "another collector is at work on it" in refusal(name, study)
         second = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert "another collector is at work on it" in second.stderr
         opened.append(row(block=1))
     assert read_store(path).count == 2
-    assert subprocess.run(command, timeout=60, check=True)
+    assert stored(path, study) == path.read_bytes()
 
 
 def test_a_file_system_without_locks_says_so(
@@ -204,7 +295,7 @@ def test_a_read_only_place_is_refused(
     def read_only(*_: object) -> int:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr(module.os, "open", read_only)
+    monkeypatch.setattr(appending.os, "open", read_only)
     assert refusal(path, study) == f"{path}: cannot be written: {os.strerror(error)}"
 
 
@@ -221,7 +312,7 @@ def test_a_full_disk_keeps_what_was_stored_and_nothing_of_what_was_not(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with Store(path, study) as opened:
-        monkeypatch.setattr(module.os, "write", full)
+        monkeypatch.setattr(appending.os, "write", full)
         with pytest.raises(CollectionError, match="No space left on device"):
             opened.append(row(block=1))
         monkeypatch.undo()
