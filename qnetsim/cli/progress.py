@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ import click
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from qnetsim.study.collect import Progress, Report
+    from qnetsim.study.collect import Report
+    from qnetsim.study.progress import Progress
 
 _PLAIN_EVERY_S = 30.0
 _LIVE_EVERY_S = 0.1
+_ALONE_S = 5.0
+_ALONE = "waiting: the cluster has no workers"
 _STOPPING = "stopping: waiting for the blocks that workers are at; Ctrl-C again leaves them"
 
 
@@ -41,6 +45,7 @@ def shown(progress: Progress) -> str:
         f"{progress.points_done:,} of {progress.points:,} points",
         f"{progress.rounds:,} rounds",
         *([] if rate is None else [f"{rate:,.{0 if rate >= 10 else 1}f} heralds/s"]),
+        *(["no workers"] if progress.workers == 0 else []),
     ]
     return ", ".join(parts)
 
@@ -56,12 +61,28 @@ def left(progress: Progress) -> str:
     return f"{seconds:.0f} s left"
 
 
+def _loneliness() -> Callable[[Progress], bool]:
+    """Returns what says whether there have been no workers for some seconds."""
+    since = math.inf
+
+    def alone(progress: Progress) -> bool:
+        nonlocal since
+        since = min(since, time.monotonic()) if progress.workers == 0 else math.inf
+        return time.monotonic() - since >= _ALONE_S
+
+    return alone
+
+
 def _plain(interrupted: list[int]) -> Report:
     last = time.monotonic()
-    told = False
+    told = told_alone = False
+    alone = _loneliness()
 
     def report(progress: Progress) -> bool:
-        nonlocal last, told
+        nonlocal last, told, told_alone
+        if (now_alone := alone(progress)) and not told_alone:
+            click.echo(_ALONE, err=True)
+        told_alone = now_alone
         if time.monotonic() - last >= _PLAIN_EVERY_S:
             last = time.monotonic()
             parts = [f"{progress.share:6.1%}  {shown(progress)}", left(progress)]
@@ -83,6 +104,7 @@ def _live(interrupted: list[int]) -> Iterator[Report]:
     from rich.text import Text
 
     last = 0.0
+    alone = _loneliness()
 
     def drawn(progress: Progress) -> RenderableType:
         bar = Table.grid(padding=(0, 1), expand=True)
@@ -90,7 +112,8 @@ def _live(interrupted: list[int]) -> Iterator[Report]:
         bar.add_column(no_wrap=True)
         bar.add_column(no_wrap=True)
         bar.add_row(ProgressBar(1.0, progress.share), f"{progress.share:6.1%}", left(progress))
-        lines = [shown(progress), *([_STOPPING] if interrupted else [])]
+        lines = [shown(progress), *([_ALONE] if alone(progress) else [])]
+        lines += [_STOPPING] if interrupted else []
         return Group(bar, *(Text(line) for line in lines))
 
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:

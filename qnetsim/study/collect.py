@@ -6,16 +6,17 @@ import os
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import ExitStack, suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import qnetsim
 from qnetsim.errors import CollectionError
 from qnetsim.study.appending import Store
 from qnetsim.study.block import run_block
-from qnetsim.study.executors import Processes, cores, width
+from qnetsim.study.executors import Processes, cores, workers
+from qnetsim.study.progress import Counts, Progress
 from qnetsim.study.statistics import Ending
 from qnetsim.study.store import Row, line_of
 from qnetsim.study.study import Study
@@ -28,30 +29,6 @@ _TRIES = 3
 _IN_FLIGHT_PER_WORKER = 2
 _REPORT_EVERY_S = 0.1
 _FLUSH_EVERY_S = 5.0
-
-
-class Progress(NamedTuple):
-    """How far a collection is.
-
-    Attributes:
-        points: of the study.
-        points_done: those that have all their blocks, here or before.
-        blocks: of the points that this collection came to, here or before.
-        rounds: in these blocks.
-        heralds: in these blocks.
-        heralds_per_s: of what was played here, in real time; ``None`` before the first block.
-        share: of the work that is done, from 0 to 1; an estimate where points can end early.
-        left_s: real time until the end, going by what was played here; ``None`` likewise.
-    """
-
-    points: int
-    points_done: int
-    blocks: int
-    rounds: int
-    heralds: int
-    heralds_per_s: float | None
-    share: float
-    left_s: float | None
 
 
 Report = Callable[[Progress], bool]
@@ -112,7 +89,7 @@ def collect(
         executor: what plays blocks; a process for each processor if ``None``. In a script, the
             call must then stand under ``if __name__ == "__main__"``.
         report: is told how far it is, and says whether to go on; blocks that workers are at are
-            waited for.
+            waited for, unless there are no workers.
         run: plays a block; a function that workers can import.
 
     Raises:
@@ -137,19 +114,23 @@ def play(run: Run, version: str, task: Task, block: int) -> bytes:
         block: its number.
 
     Raises:
-        CollectionError: this worker is of another version.
+        CollectionError: this worker is of another version, or the row is another block's.
         MemoryError, OSError, ImportError: the machine's failures, not the block's.
     """
     if version != qnetsim.__version__:
         raise CollectionError(f"a worker has qnetsim {qnetsim.__version__}, and this is {version}")
     try:
-        return line_of(run(task, block))
+        row = run(task, block)
+        line = line_of(row)
     except (MemoryError, OSError, ImportError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         seed = block_seed(task.strong_id, block)
         reason = f"{type(error).__name__}: {error}"
         return line_of({"id": task.strong_id, "block": block, "seed": seed, "error": reason})
+    if (row.get("id"), row.get("block")) != (task.strong_id, block):
+        raise CollectionError("its row is another block's")
+    return line
 
 
 class _Point:
@@ -184,6 +165,10 @@ class _Point:
         self._next += 1
         return self._next - 1
 
+    def failure(self) -> tuple[int, str] | None:
+        """Returns where and why it failed, if it did."""
+        return (self.number, f"{self.named()}: {self.error}") if self.error else None
+
     def named(self) -> str:
         """Returns what messages call it."""
         values = ", ".join(f"{path} = {value}" for path, value in self.task.point.items())
@@ -213,12 +198,12 @@ class _Collector:
         self._stopped = False
         self._lost: list[Lost] = []
         self._lost_in_a_row = 0
-        self._counts = _Counts(study)
+        self._counts = Counts(study)
         self._flushed = time.monotonic()
 
     def collect(self) -> Summary:
         self._fill()
-        while self._flight:
+        while self._flight and not (self._stopped and self._progress().workers == 0):
             with suppress(queue.Empty):
                 future = self._done.get(timeout=_REPORT_EVERY_S)
                 self._take(future)
@@ -231,7 +216,7 @@ class _Collector:
         counts = self._counts
         self._tell()
         return Summary(
-            counts.progress(),
+            self._progress(),
             counts.played,
             counts.failed_points,
             counts.first_failure[1],
@@ -240,15 +225,19 @@ class _Collector:
             self._store.notice,
         )
 
+    def _progress(self) -> Progress:
+        return self._counts.progress(workers(self._executor))
+
     def _tell(self) -> None:
-        going = self._report is None or self._report(self._counts.progress())
+        going = self._report is None or self._report(self._progress())
         if not going and not self._stopped:
             self._stopped = True
             for future in self._flight:
                 future.cancel()  # what waits for a worker; what a worker is at goes on
 
     def _fill(self) -> None:
-        most = _IN_FLIGHT_PER_WORKER * width(self._executor)
+        known = workers(self._executor)
+        most = _IN_FLIGHT_PER_WORKER * (cores() if known is None else max(known, 1))
         while not self._stopped and len(self._flight) < most and (job := self._job(most)):
             try:
                 future = self._executor.submit(
@@ -293,7 +282,7 @@ class _Collector:
             if not point.ended:
                 self._open[task.strong_id] = point
                 return point
-            self._counts.end(point)
+            self._counts.end(point.blocks, point.failure())
             if number % 1000 == 999:
                 self._tell()
                 if self._stopped:
@@ -322,7 +311,7 @@ class _Collector:
 
     def _end(self, point: _Point) -> None:
         del self._open[point.task.strong_id]
-        self._counts.end(point)
+        self._counts.end(point.blocks, point.failure())
         for future, job in self._flight.items():
             if job.point is point:
                 future.cancel()
@@ -342,59 +331,3 @@ class _Collector:
 
     def _gone(self, reason: str) -> CollectionError:
         return CollectionError(f"{reason}. What is stored is kept: the same command goes on")
-
-
-class _Counts:
-    """What was counted so far, and what that says of the time left."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._size = len(study)
-        self._begin = time.monotonic()
-        self._rounds = self._heralds = self._heralds_here = 0
-        self.played = self.ended_before = 0
-        self._ended = self._blocks_of_ended = self._blocks = 0
-        self.failed_points = 0
-        self.first_failure = (self._size, "")
-
-    def add(self, row: Row, here: bool = False) -> None:
-        """Takes a row, played here or stored before."""
-        counts: dict[str, Any] = row.get("counts", {})
-        heralds = counts.get("heralds") or 0
-        self._blocks += 1
-        self._heralds += heralds
-        self._rounds += rounds_in(counts)
-        if here:
-            self.played += 1
-            self._heralds_here += heralds
-
-    def end(self, point: _Point) -> None:
-        """Takes a point that has all its blocks."""
-        self._ended += 1
-        self._blocks_of_ended += point.blocks
-        if point.error:
-            self.failed_points += 1
-            failure = (point.number, f"{point.named()}: {point.error}")
-            self.first_failure = min(self.first_failure, failure)
-
-    def progress(self) -> Progress:
-        """Returns how far it is; points to come are taken to end like those that ended."""
-        ended = self._ended + self.ended_before
-        usual = self._blocks_of_ended / self._ended if self._ended else self._study.repeats
-        left = max((self._size - ended) * usual - (self._blocks - self._blocks_of_ended), 0)
-        spent_s = time.monotonic() - self._begin
-        return Progress(
-            self._size,
-            ended,
-            self._blocks,
-            self._rounds,
-            self._heralds,
-            self._heralds_here / spent_s if self.played else None,
-            self._blocks / (self._blocks + left) if self._blocks + left else 1.0,
-            left * spent_s / self.played if self.played else None,
-        )
-
-
-def rounds_in(counts: Mapping[str, Any]) -> int:
-    """Returns how many rounds a row's counts hold."""
-    return sum([setting["n"] for setting in counts.get("rounds", {}).values()])

@@ -40,6 +40,7 @@ DASK = "dask://"
 
 _CONTEXT = get_context("spawn")  # a fork would inherit locks, threads and open files
 _ANSWER_S = 10.0
+_LOOK_S = 1.0
 _TALKATIVE = (
     "distributed.client",
     "distributed.core",
@@ -78,11 +79,9 @@ def executor_of(name: str, workers: int | None) -> Executor:
     raise InvalidInputError([Fault("--executor", name, bound)])
 
 
-def width(executor: Executor) -> int:
-    """Returns how many calls an executor plays at once, as far as can be told."""
-    if isinstance(executor, Processes | Cluster):
-        return executor.width
-    return cores()
+def workers(executor: Executor) -> int | None:
+    """Returns how many calls an executor plays at once; ``None`` where that cannot be told."""
+    return executor.workers if isinstance(executor, Processes | Cluster) else None
 
 
 class Processes(Executor):
@@ -95,13 +94,13 @@ class Processes(Executor):
         count: how many.
 
     Attributes:
-        width: how many.
+        workers: how many.
     """
 
     def __init__(self, count: int) -> None:
         if count < 1:
             raise InvalidInputError([Fault("workers", str(count), "must be at least 1")])
-        self.width = count
+        self.workers = count
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
         self._ended = self._killed = False
@@ -212,11 +211,14 @@ class _Worker:
 
     def lives(self) -> bool:
         """Returns whether an idle worker is there; no more once its end of the line is closed."""
-        return not self._line.poll()
+        return not self._line.poll() and self.process.exitcode is None
 
     def answer(self, pickled: bytes) -> tuple[bool, Any]:
         """Returns whether a call returned, and what it returned or raised."""
         self._line.send_bytes(pickled)
+        while not self._line.poll(_LOOK_S):  # what it started may hold the line longer than it
+            if self.process.exitcode is not None and not self._line.poll():
+                raise EOFError
         answer: tuple[bool, Any] = pickle.loads(self._line.recv_bytes())
         return answer
 
@@ -230,8 +232,10 @@ class _Worker:
         return f"a worker process was ended by {signal.Signals(-code).name}{more}"
 
     def end(self) -> None:
-        """Lets an idle worker end."""
+        """Lets an idle worker end, whatever threads its calls have left behind."""
         self._line.close()
+        self.process.join(_LOOK_S)
+        self.process.kill()
         self.process.join()
 
 
@@ -294,22 +298,22 @@ class Cluster(Executor):
             bound = f"no Dask scheduler answers there: {error}"
             raise InvalidInputError([Fault("--executor", name, bound)]) from None
         self._theirs: dict[Future[Any], Any] = {}
-        self._width, self._counted = 1, -math.inf
+        self._workers, self._counted = 0, -math.inf
 
     @property
-    def width(self) -> int:
-        """How many calls its workers play at once, at least 1; workers may come and go.
+    def workers(self) -> int:
+        """How many calls its workers play at once; workers may come and go.
 
         To be asked again and again: calls that are out raise once the scheduler is gone.
         """
         if self._client.status == "closed":  # of which Dask does not tell its futures
             for future in list(self._theirs):
                 _settle(future, error=self._gone())
-        elif time.monotonic() - self._counted > _ANSWER_S:
+        elif time.monotonic() - self._counted > _LOOK_S:
             self._counted = time.monotonic()
             with suppress(Exception):
-                self._width = max(1, sum(self._client.nthreads().values()))
-        return self._width
+                self._workers = sum(self._client.nthreads().values())
+        return self._workers
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Plays a call in a worker of the cluster.
@@ -333,10 +337,10 @@ class Cluster(Executor):
         """Leaves the cluster, which goes on.
 
         Args:
-            wait: for the calls submitted before; else they are given up.
+            wait: for the calls submitted before; else, or without workers, they are given up.
             cancel_futures: has no effect: which calls workers are at is not known here.
         """
-        if wait:
+        if wait and self.workers:
             futures.wait(list(self._theirs))
         with suppress(Exception):
             self._client.cancel(list(self._theirs.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ import pytest
 import qnetsim
 from qnetsim.errors import CollectionError, InvalidInputError
 from qnetsim.study import appending
-from qnetsim.study.collect import Progress, Summary, collect, play
+from qnetsim.study.collect import Summary, collect, play
 from qnetsim.study.combine import combine
 from qnetsim.study.executors import Processes
+from qnetsim.study.progress import Progress
 from qnetsim.study.store import line_of, read_store
 from qnetsim.study.study import Study
 from qnetsim.study.task import Task
@@ -234,6 +236,46 @@ def test_it_stops_when_told_to_and_keeps_what_workers_were_at(tmp_path: Path, pa
     assert summary.interrupted
     assert 10 <= summary.blocks_played <= 14
     assert read_store(path).count == summary.blocks_played
+
+
+def test_without_workers_it_stops_at_once_when_told_to(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Idle(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_running_or_notify_cancel()
+            return future
+
+    monkeypatch.setattr(sys.modules[collect.__module__], "workers", lambda _: 0)
+    seen: list[Progress] = []
+
+    def report(progress: Progress) -> bool:
+        seen.append(progress)
+        return len(seen) < 3
+
+    summary = collect(cheap.study(tmp_path, 3), path, Idle(), report=report, run=cheap.quick)
+    assert summary.interrupted
+    assert {progress.workers for progress in seen} == {0}
+
+
+def leaves(*_: Any) -> dict[str, Any]:
+    sys.exit("left")
+
+
+def is_anothers(task: Task, block: int) -> dict[str, Any]:
+    return cheap.row(task, block + 1)
+
+
+def test_a_block_that_leaves_has_failed_and_a_row_of_another_is_none(
+    tmp_path: Path, path: Path
+) -> None:
+    study = cheap.study(tmp_path, 2, 1)
+    assert collected(study, path, run=leaves).first_failure.endswith(": SystemExit: left")
+    other = path.with_name("s.jsonl")
+    with pytest.raises(CollectionError, match="0001: cannot be played: its row is another block's"):
+        collected(study, other, run=is_anothers)
+    assert read_store(other).count == 0
 
 
 def test_few_blocks_are_in_flight_and_tasks_are_made_as_they_are_needed(

@@ -17,8 +17,9 @@ from prompt import Command
 from test_collect import AtOnce
 
 from qnetsim.cli import progress as shown
-from qnetsim.study.collect import Progress, collect
+from qnetsim.study.collect import collect
 from qnetsim.study.combine import combine
+from qnetsim.study.progress import Progress
 from qnetsim.study.store import read_store
 
 START = """
@@ -203,16 +204,33 @@ def test_off_a_terminal_progress_is_a_plain_line(
 ) -> None:
     monkeypatch.setattr(shown, "_PLAIN_EVERY_S", 0.0)
     with shown.progress([]) as report:
-        assert report(Progress(1000, 123, 1230, 45600, 45000, 1234.5, 0.1234, 750.0))
-        assert report(Progress(1000, 0, 0, 0, 0, None, 0.0, None))
+        assert report(Progress(1000, 123, 1230, 45600, 45000, 1234.5, 0.1234, 750.0, 2))
+        assert report(Progress(1000, 0, 0, 0, 0, None, 0.0, None, None))
     with shown.progress([2]) as report:
-        assert not report(Progress(10, 9, 90, 9, 9, 0.25, 0.9, 3.0))
+        assert not report(Progress(10, 9, 90, 9, 9, 0.25, 0.9, 3.0, 1))
     assert capfd.readouterr().err.splitlines() == [
         " 12.3%  123 of 1,000 points, 45,600 rounds, 1,234 heralds/s, 12 min left",
         "  0.0%  0 of 1,000 points, 0 rounds",
         " 90.0%  9 of 10 points, 9 rounds, 0.2 heralds/s, 3 s left",
         "stopping: waiting for the blocks that workers are at; Ctrl-C again leaves them",
     ]
+
+
+def test_that_there_are_no_workers_is_said_after_some_seconds_and_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    alone = Progress(10, 0, 0, 0, 0, None, 0.0, None, 0)
+    monkeypatch.setattr(shown, "_PLAIN_EVERY_S", float("inf"))
+    assert shown.shown(alone) == "0 of 10 points, 0 rounds, no workers"
+    with shown.progress([]) as report:
+        for second in (0.0, 4.9, 5.1, 60.0):
+            monkeypatch.setattr(shown.time, "monotonic", lambda now=second: now)
+            report(alone)
+            assert bool(said := capfd.readouterr().err) == (second == 5.1)
+            assert said in ("", "waiting: the cluster has no workers\n")
+        report(alone._replace(workers=1))
+        report(alone)
+        assert capfd.readouterr().err == ""
 
 
 def test_a_row_can_be_computed_again_from_its_store_alone(

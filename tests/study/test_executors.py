@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 from qnetsim.errors import InvalidInputError
-from qnetsim.study.executors import Processes, cores, executor_of, width
+from qnetsim.study.executors import Processes, cores, executor_of
+from qnetsim.study.executors import workers as workers_of
 
 WAIT_S = 60.0
 
@@ -41,6 +43,17 @@ def leave() -> None:
 
 def raise_unpicklable() -> None:
     raise cheap.UnpicklableError(1, 2)
+
+
+def leave_a_thread() -> None:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+
+def fork_and_die() -> None:
+    if not os.fork():  # holds the line to the main process
+        time.sleep(15)
+        os._exit(0)
+    os._exit(5)
 
 
 def threads() -> tuple[str, str]:
@@ -86,6 +99,15 @@ def test_a_killed_worker_breaks_its_own_call_alone_and_is_replaced(processes: Pr
         lost[1].result(WAIT_S)
     assert [future.result(WAIT_S) for future in after] == list(range(5))
     assert slow.result(WAIT_S) is None
+
+
+def test_what_a_call_leaves_behind_is_not_waited_for() -> None:
+    begin = time.monotonic()
+    with Processes(1) as executor:
+        with pytest.raises(BrokenExecutor, match="ended with exit code 5"):
+            executor.submit(fork_and_die).result(WAIT_S)
+        executor.submit(leave_a_thread).result(WAIT_S)
+    assert time.monotonic() - begin < 14
 
 
 def test_a_worker_killed_while_idle_costs_no_call(processes: Processes) -> None:
@@ -169,9 +191,9 @@ def test_workers_end_with_the_process_that_started_them_even_if_it_is_killed() -
 def test_there_are_as_many_processes_as_this_one_may_use_unless_said(tmp_path: Path) -> None:
     assert cores() >= 1
     with executor_of("processes", None) as executor:
-        assert width(executor) == cores()
+        assert workers_of(executor) == cores()
     with executor_of("processes", 3) as executor:
-        assert width(executor) == 3
+        assert workers_of(executor) == 3
 
 
 @pytest.mark.parametrize(
