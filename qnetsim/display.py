@@ -210,7 +210,7 @@ def _causes(causes: Mapping[str, Mapping[str, float | None]], heralds: int) -> S
 
 
 _OF_ARRAYS = (
-    ("slots", "pairs of slots", "d"),
+    ("slots", "slots of a node, the one that needs more", "d"),
     ("lanes", "of them attempt at once, at most", "d"),
     ("busy_lanes", "and on average", ".4g"),
     ("spacing_s", "from attempt to attempt (s), at least", ".4g"),

@@ -34,9 +34,10 @@ class ArrayExpectation(NamedTuple):
     """How an array of slots shares its link, on average.
 
     Attributes:
-        slots: pairs of slots.
+        slots: M, of the node that needs more of them.
         lanes: pairs that can attempt at once.
-        spacing_s: tau_s, the least time from one attempt of the link to the next.
+        spacing_s: tau_s, the time from one attempt of the link to the next if slots were without
+            number.
         spacing_by: what asks for it.
         round_trip_s: L/v + t_ov, from an attempt's preparation until both nodes know of it.
         round_s: t_meas, by how much a herald delays its slots' next attempt: readout, reload and
@@ -64,10 +65,12 @@ class ArrayRate(NamedTuple):
     Attributes:
         sessions_hz: sessions a second, on all lanes together.
         busy_lanes: mean number of lanes that hold a pair of slots.
+        pairs_there: mean number of pairs that wait or hold a lane.
     """
 
     sessions_hz: float
     busy_lanes: float
+    pairs_there: float
 
 
 class _Node(NamedTuple):
@@ -82,9 +85,7 @@ class _Node(NamedTuple):
         return max(0.0, self.slots - heralds_hz * self.away_s) / (1 + self.lost_for)
 
 
-def array_rate(
-    schedule: Schedule, counts: tuple[int, int], slots: tuple[SlotRates, SlotRates], pair: Renewal
-) -> ArrayRate:
+def array_rate(schedule: Schedule, slots: tuple[SlotRates, SlotRates], pair: Renewal) -> ArrayRate:
     """Returns how often the sessions of an array begin.
 
     Exact where nothing is lost, loading takes no time and every pair has a lane of its own; else
@@ -93,12 +94,11 @@ def array_rate(
 
     Args:
         schedule: when attempts happen.
-        counts: how many slots either node has.
         slots: what a slot of either node does between sessions.
         pair: the averages of one pair's sessions on a lane.
     """
     own_s = pair.length_s - pair.gap_s + to_seconds(schedule.steering)
-    nodes = [_node(count, slot) for count, slot in zip(counts, slots, strict=True)]
+    nodes = [_node(count, slot) for count, slot in zip(schedule.slots, slots, strict=True)]
     together_s = min(slot.round_s + slot.latency_s for slot in slots)
     heralds_hz, busy = 0.0, float(schedule.lanes)
     for _ in range(_ROUNDS):
@@ -109,11 +109,12 @@ def array_rate(
         before, heralds_hz = heralds_hz, (heralds_hz + rate_hz * busy) / 2
         if abs(heralds_hz - before) <= _CONVERGED * heralds_hz:
             break
-    return ArrayRate(busy / session_s, busy)
+    there = min(node.present(heralds_hz) for node in nodes)
+    return ArrayRate(busy / session_s, busy, max(busy, there))
 
 
 def array_expectation(
-    schedule: Schedule, slots: tuple[SlotRates, SlotRates], chance: float, busy_lanes: float
+    schedule: Schedule, slots: tuple[SlotRates, SlotRates], chance: float, rate: ArrayRate
 ) -> ArrayExpectation:
     """Returns how an array shares its link.
 
@@ -121,23 +122,26 @@ def array_expectation(
         schedule: when attempts happen.
         slots: what a slot of either node does between sessions.
         chance: p, of an attempt to herald.
-        busy_lanes: mean number of lanes that hold a pair.
+        rate: what the array yields.
     """
     round_trip_s = to_seconds(schedule.round_trip)
-    go_s = max(slot.latency_s for slot in slots)
-    round_s = max(_away_s(slot) for slot in slots) + go_s + to_seconds(schedule.timing.decision)
-    round_s = max(0.0, round_s - round_trip_s)
-    spacing_s = to_seconds(schedule.spacing)
+    known_s = max(slot.latency_s for slot in slots) + to_seconds(schedule.timing.decision)
+    delays_s = [max(0.0, _away_s(slot) + known_s - round_trip_s) for slot in slots]
+    needed_s, count, round_s = max(
+        ((round_trip_s + chance * delay_s) / count, count, delay_s)
+        for count, delay_s in zip(schedule.slots, delays_s, strict=True)
+    )
+    spacing_s, spacing_by = schedule.saturation
     return ArrayExpectation(
-        schedule.slots,
+        count,
         schedule.lanes,
         spacing_s,
-        schedule.spacing_by,
+        spacing_by,
         round_trip_s,
         round_s,
-        busy_lanes,
-        schedule.blocked_hz,
-        chance / max(spacing_s, (round_trip_s + chance * round_s) / schedule.slots),
+        rate.busy_lanes,
+        schedule.blocked_hz(rate.pairs_there),
+        chance / max(spacing_s, needed_s),
     )
 
 
@@ -194,11 +198,11 @@ def _turn_s(
     if not schedule.aligned:
         return 0.0
     frame_s = to_seconds(schedule.timing.period)
-    others = max(0.0, free) * (1 - 1 / schedule.slots)
+    others = max(0.0, free) * (1 - 1 / schedule.pairs)
     if any(math.isfinite(slot.loading_per_s) for slot in slots):
         return frame_s / (others + 2)
     since_s = to_seconds(schedule.timing.decision) + max(slot.latency_s for slot in slots)
-    if schedule.slots <= schedule.lanes:
+    if schedule.pairs <= schedule.lanes:
         since_s += pair.gap_s
     later = 1 - (-since_s % frame_s) / frame_s
     return float(frame_s * (1 - later ** (others + 1)) / (others + 1))

@@ -54,11 +54,13 @@ class Sessions(NamedTuple):
         timing: the link's clockwork.
         loss_per_s: rate at which a particle of either slot is lost.
         pause_s: from the start of an attempt that heralds to that of the next session's first.
+        endless: whether attempts go on behind a herald, as those of many lanes do.
     """
 
     timing: Timing
     loss_per_s: float
     pause_s: float
+    endless: bool = False
 
 
 def remembered_attempts(timing: Timing, dead_time_ps: int) -> int:
@@ -99,6 +101,8 @@ def blind_attempts(
         detectors: the click set of each detector.
         law: what an attempt does.
     """
+    if sessions.endless:
+        law = law._replace(heralds=frozenset())
     chain = _Chain(sessions, dead_time_ps, tuple(detectors), law)
     start = chain.all_see
     for _ in range(_MOST_SESSIONS):

@@ -165,9 +165,8 @@ class _ClosedForm:
     def _sessions(self) -> Sessions:
         """Returns what detectors may remember: one session, or all lanes that share them."""
         if self.schedule.aligned:
-            apart = self.schedule.apart(self.schedule.measurements)
-            endless = self.timing._replace(period=apart, cooling=0, burst=0)
-            return Sessions(endless, 0.0, units.to_seconds(apart))
+            timing = self.schedule.at_measurement
+            return Sessions(timing, 0.0, units.to_seconds(timing.period), endless=True)
         loss_per_s = sum(slot.loss_per_s for slot in self._slots)
         return Sessions(self.timing, loss_per_s, pause_after_herald_s(self.timing, self._slots))
 
@@ -180,10 +179,10 @@ class _ClosedForm:
         instant = self._at(time_ps, self.attempt)
         if not (self.schedule.aligned and self.attempt.remembers):
             return instant
-        turns_s = units.to_seconds(self.timing.period) / self.schedule.lanes
+        turns_hz = self.schedule.turns_hz
         share = 1.0
         for _ in range(_MUTUAL):
-            made = instant.rate.sessions_hz * instant.renewal.attempts * turns_s
+            made = instant.rate.sessions_hz * instant.renewal.attempts / turns_hz
             share, before = min(1.0, max(_LEAST_SHARE, made)), share
             if abs(share - before) < _SETTLED:
                 break
@@ -198,7 +197,7 @@ class _ClosedForm:
         )
         chances = by_cause.sum(axis=1)
         by_attempt = chances[None]
-        if attempt.remembers:
+        if attempt.remembers and not self.schedule.aligned:
             in_burst = attempt.in_burst(present[0])
             by_attempt = np.tile(chances, (len(in_burst), 1))
             by_attempt[:, 0] = in_burst
@@ -218,10 +217,9 @@ class _ClosedForm:
         }
         if self._turning:
             by_name = {name: self._behind(state, time_ps) for name, state in by_name.items()}
-        rate = ArrayRate(1 / renewal.length_s, 1.0)
+        rate = ArrayRate(1 / renewal.length_s, 1.0, 1.0)
         if not self.schedule.is_single:
-            counts = self.arms[0].node.slots, self.arms[1].node.slots
-            rate = array_rate(self.schedule, counts, self._slots, renewal)
+            rate = array_rate(self.schedule, self._slots, renewal)
         return _Instant(renewal, rate, float(chances[0]), weights @ by_cause, by_name)
 
     def average(self, instants: list[_Instant]) -> LinkExpectation:
@@ -264,8 +262,8 @@ class _ClosedForm:
     def _array(self, chance: float, instants: list[_Instant]) -> ArrayExpectation | None:
         if self.schedule.is_single:
             return None
-        busy = sum(i.rate.busy_lanes for i in instants) / len(instants)
-        return array_expectation(self.schedule, self._slots, chance, busy)
+        rate = ArrayRate(*np.mean([i.rate for i in instants], axis=0).tolist())
+        return array_expectation(self.schedule, self._slots, chance, rate)
 
     def _patterns(self) -> dict[str, list[int]]:
         """Returns the accepted click sets of each accepted Bell state."""

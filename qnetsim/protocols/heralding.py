@@ -16,7 +16,7 @@ from its node's next pulse on.
 from __future__ import annotations
 
 from bisect import bisect_left, insort_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from qnetsim import units
@@ -124,6 +124,7 @@ class HeraldedLink:
         """Returns what became of the attempts that the link could have made so far."""
         now, schedule, spent = self._timeline.now, self.schedule, self.spent()
         frame = schedule.timing.period
+        pairs = min(_time_there_ps(cycles) for cycles in self.cycles) / max(1, now)
         total = now * schedule.lanes // frame
         cooling = spent.cooling_ps // frame
         return Openings(
@@ -131,7 +132,7 @@ class HeraldedLink:
             spent.attempts,
             cooling,
             max(0, total - spent.attempts - cooling),
-            int(schedule.blocked_hz * units.to_seconds(now)),
+            int(schedule.blocked_hz(pairs) * units.to_seconds(now)),
             sum(measurement.station.missed for measurement in self._measurements),
         )
 
@@ -178,7 +179,7 @@ class HeraldedLink:
                 schedule,
                 streams[_stream(f"{self.name}.skip", k)],
             )
-            for k in range(min(schedule.measurements, schedule.lanes))
+            for k in range(schedule.measurements)
         ]
 
     def _laid_lanes(self) -> list[Lane]:
@@ -186,8 +187,9 @@ class HeraldedLink:
         attempts = Attempts(self.arms, schedule.timing, timeline, self.name, self.optics.dark)
         return [
             Lane(
-                schedule.offset(k),
-                self._measurements[schedule.measurement(k)],
+                k,
+                schedule,
+                self._measurements,
                 attempts,
                 self.heralds.announce,
                 timeline,
@@ -209,6 +211,7 @@ class HeraldedLink:
                 return
             if self._timeline.now >= self._calibration_due:
                 if len(self._free) == len(self._lanes):
+                    self._calibrating = True
                     self._timeline.process(self._calibrate())
                 return
             for port, cycle in enumerate((first, second)):
@@ -261,7 +264,6 @@ class HeraldedLink:
 
     def _calibrate(self) -> ProcessGenerator:
         timing = self.schedule.timing
-        self._calibrating = True
         calibrated = [c for waiting in self._waiting for c in waiting if c.announced]
         for cycle in calibrated:
             cycle.calibrate()
@@ -270,6 +272,7 @@ class HeraldedLink:
         self._calibration_due = self._timeline.now + timing.calibrate_every
         for cycle in calibrated:
             cycle.resume()
+        self._begin_sessions()
 
     def _count_round(self, port: int) -> None:
         self._rounds[port] += 1
@@ -283,6 +286,15 @@ def _offset(lane: Lane) -> int:
 
 def _stream(name: str, number: int) -> str:
     return f"{name}.{number}" if number else name
+
+
+def _time_there_ps(cycles: Iterable[SlotCycle]) -> int:
+    """Returns how long slots have waited, been cooled or attempted, all together."""
+    return sum(
+        spent_ps.get(activity, 0)
+        for spent_ps in (cycle.activity_ps() for cycle in cycles)
+        for activity in ("waiting", "cooling", "attempting")
+    )
 
 
 def _pulses_on(cycles: list[SlotCycle]) -> Callable[[], int]:

@@ -121,34 +121,41 @@ class Lane:
     """A place in the frame.
 
     Args:
-        offset: where in the frame, in ps.
-        measurement: where its light goes.
+        number: which one, from 0.
+        schedule: when its attempts happen.
+        measurements: where its light goes, in turn where they are not one for each lane.
         attempts: what plays them.
         on_herald: called with a session, an attempt, what the station saw, the station and the
             slots; returns whether the herald reaches both nodes.
         timeline: the clock.
 
     Attributes:
-        offset: its place.
+        offset: its place in the frame, in ps.
         session: the one that it plays, or ``None``.
         turn: happens when the next one begins, with its slots and its start.
     """
 
     def __init__(
         self,
-        offset: int,
-        measurement: Measurement,
+        number: int,
+        schedule: Schedule,
+        measurements: list[Measurement],
         attempts: Attempts,
         on_herald: OnHerald,
         timeline: Timeline,
     ) -> None:
-        self.offset = offset
+        self.offset = schedule.offset(number)
         self.session: Session | None = None
         self.turn = timeline.event()
-        self._station, self._skip, self._shared = measurement
+        first, self._skip, self._shared = measurements[schedule.measurement(number, 0)]
+        # Where lanes fill the measurements evenly, each keeps to one.
+        self._station = None if schedule.lanes % schedule.measurements else first
+        self._number = number
+        self._schedule = schedule
+        self._stations = [measurement.station for measurement in measurements]
         self._play_one = attempts.play
         self._on_herald = on_herald
-        self._heralds = self._station.spec.heralds
+        self._heralds = first.spec.heralds
         self._timeline = timeline
 
     def skip_on(self, session: Session, pair: Pair, due: int) -> Heralded:
@@ -196,10 +203,13 @@ class Lane:
 
     def _attempt(self, session: Session, pair: Pair, attempt: int, fate: Fate | None) -> Heralded:
         start = session.attempt_start(attempt)
-        reading = yield from self._play_one(self._station, pair, start, fate, seeing=self._shared)
+        station = self._station
+        if station is None:
+            station = self._stations[self._schedule.measurement(self._number, start)]
+        reading = yield from self._play_one(station, pair, start, fate, seeing=self._shared)
         if reading.clicks not in self._heralds:
             return False
-        return self._on_herald(session, attempt, reading, self._station, pair)
+        return self._on_herald(session, attempt, reading, station, pair)
 
 
 def _session_end(session: Session, loss_ps: int, due: int) -> tuple[int, int]:

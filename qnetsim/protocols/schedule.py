@@ -1,8 +1,9 @@
 """When the attempts of many slots happen: lanes, a frame, and what sets their spacing.
 
 A lane is a place in a frame that repeats: the slots that hold it attempt once a frame, so that the
-attempts of all lanes follow each other at one spacing while heralds travel. Where one pair of
-slots is alone, its lane is the link's and the frame its round trip.
+attempts of all lanes follow each other at one spacing while heralds travel. They go through the
+modes, and through the Bell-state measurements, in turn. Where lanes are no more than either, each
+has its own: they share nothing, and the frame is the round trip.
 """
 
 from __future__ import annotations
@@ -27,26 +28,29 @@ class Schedule(NamedTuple):
     Attributes:
         timing: the clockwork of a lane: its period is the frame, its cooling whole frames.
         round_trip: from an attempt's preparation until both nodes know of it.
-        slots: pairs of slots that the nodes can make.
+        slots: of either node.
         lanes: pairs that can attempt at once.
+        most_lanes: the same if slots were without number.
         modes: of light, side by side.
         measurements: Bell-state measurements, side by side.
-        spacing: from an attempt to the next where they are as close as they may be.
+        spacing: from an attempt to the next where lanes share something.
         spacing_by: what asks for that.
-        mode_spacing: the same if there were a Bell-state measurement for each mode.
+        mode_lanes: as many as would fill the round trip if there were a Bell-state measurement
+            for each mode, in parts of one.
         aligned: whether lanes have their place in the frame, since they share something.
         steering: time to turn to another slot where a session begins; attempts hold the rest.
     """
 
     timing: Timing
     round_trip: int
-    slots: int
+    slots: tuple[int, int]
     lanes: int
+    most_lanes: int
     modes: int
     measurements: int
     spacing: int
     spacing_by: str
-    mode_spacing: int
+    mode_lanes: float
     aligned: bool
     steering: int
 
@@ -58,24 +62,26 @@ class Schedule(NamedTuple):
 
         Attempts follow each other at a spacing d, the largest of what the modes ask for, over
         their number: addressing, the photon (seven lifetimes), the time window, the excitation
-        pulse; and of what the Bell-state measurements ask for, over theirs: the window and the
-        switch, the dead time. Lanes are as many as there are pairs of slots, or as fill the round
-        trip T, and the frame of n lanes is max(T, n d).
+        pulse; of what the Bell-state measurements ask for, over theirs: the window, the dead time;
+        and of what a switch asks for, over the fewer of both. Lanes are as many as there are pairs
+        of slots, or as fill the round trip T, and the frame of n lanes is max(T, n d).
         """
         timing = Timing.of(arms, station)
-        slots = min(arm.node.slots for arm in arms)
+        slots = arms[0].node.slots, arms[1].node.slots
         modes, measurements = multiplexing.modes, station.bell_measurements or multiplexing.modes
-        by_modes = _of_modes(arms, station, multiplexing)
-        by_station = _of_measurements(station, multiplexing, measurements < modes)
-        demands = [(-(-ps // modes), what) for what, ps in by_modes.items()]
-        mode_spacing = max(demands)[0]
-        demands += [(-(-ps // measurements), what) for what, ps in by_station.items()]
+        alone = min(modes, measurements)
+        demands = _shares(_of_modes(arms, station, multiplexing), modes)
+        mode_lanes = max(modes, timing.period / max(demands)[0])
+        demands += _shares(_of_measurements(station, multiplexing, alone < modes), measurements)
+        demands += _shares(_of_switch(station), alone)
         spacing, spacing_by = max(demands)
-        fitting = max(1, -(-timing.period // (modes * spacing)))
-        depth = min(fitting, multiplexing.temporal_modes or fitting, -(-slots // modes))
-        lanes = min(slots, modes * depth)
-        aligned = lanes > 1 and (depth > 1 or measurements < modes)
-        frame = max(timing.period, modes * depth * spacing) if aligned else timing.period
+        most_lanes = max(alone, -(-timing.period // spacing))
+        if multiplexing.temporal_modes is not None:
+            most_lanes = min(most_lanes, modes * multiplexing.temporal_modes)
+            mode_lanes = min(mode_lanes, modes * multiplexing.temporal_modes)
+        lanes = min(*slots, most_lanes)
+        aligned = lanes > alone
+        frame = max(timing.period, lanes * spacing) if aligned else timing.period
         cooling = -(-timing.cooling // frame) * frame if aligned else timing.cooling
         steering = max(units.to_ps(arm.node.addressing_s) for arm in arms)
         return cls(
@@ -83,44 +89,87 @@ class Schedule(NamedTuple):
             timing.period,
             slots,
             lanes,
+            most_lanes,
             modes,
             measurements,
             spacing,
             spacing_by,
-            mode_spacing,
+            mode_lanes,
             aligned,
-            steering if slots > lanes and not aligned else 0,
+            steering if max(slots) > lanes and not aligned else 0,
         )
 
     @property
     def is_single(self) -> bool:
         """Whether one pair of slots is alone."""
-        return self.slots == 1
-
-    def apart(self, side_by_side: int) -> int:
-        """Returns the time from an attempt to the next at the same of several things, in ps.
-
-        Args:
-            side_by_side: how many there are: modes, or Bell-state measurements.
-        """
-        if not self.aligned:
-            return self.timing.period
-        return min(self.timing.period, side_by_side * self.spacing)
+        return max(self.slots) == 1
 
     @property
-    def blocked_hz(self) -> float:
-        """Attempts a second that slots and modes could make and no measurement is free for."""
-        could = min(1 / self.mode_spacing, self.slots / self.round_trip)
-        makes = min(1 / self.spacing, self.slots / self.round_trip)
-        return (could - makes) * units.PS_PER_S
+    def pairs(self) -> int:
+        """How many pairs the slots can make."""
+        return min(self.slots)
+
+    @property
+    def turns_hz(self) -> float:
+        """Turns of all lanes a second: attempts, if every one is used."""
+        return self.lanes / units.to_seconds(self.timing.period)
+
+    @property
+    def saturation(self) -> tuple[float, str]:
+        """Time in s from an attempt to the next if slots were without number, and why so long."""
+        round_trip_s, spacing_s = units.to_seconds(self.round_trip), units.to_seconds(self.spacing)
+        if self.most_lanes * self.spacing < self.round_trip:
+            return round_trip_s / self.most_lanes, "temporal modes"
+        if self.most_lanes <= min(self.modes, self.measurements):
+            return round_trip_s / self.most_lanes, "round trip"
+        return spacing_s, self.spacing_by
+
+    @property
+    def at_measurement(self) -> Timing:
+        """The clockwork of one Bell-state measurement's attempts: a frame is a burst and a rest.
+
+        Where lanes do not go round the measurements evenly it is so on average.
+        """
+        apart = self.apart(self.measurements)
+        if self.lanes <= self.measurements:
+            apart = apart * self.measurements // self.lanes
+            return self.timing._replace(period=apart, cooling=0, burst=0)
+        rest = self.timing.period - self.lanes * self.spacing
+        burst = round(self.lanes / self.measurements) if rest else 0
+        return self.timing._replace(period=apart, cooling=rest, burst=burst)
+
+    def apart(self, side_by_side: int) -> int:
+        """Returns the least time from an attempt to the next at the same of several things, in ps.
+
+        Args:
+            side_by_side: how many there are, used in turn: modes, or Bell-state measurements.
+        """
+        return side_by_side * self.spacing if self.lanes > side_by_side else self.timing.period
+
+    def blocked_hz(self, pairs: float) -> float:
+        """Returns the attempts a second that no Bell-state measurement is free for.
+
+        Args:
+            pairs: mean number of pairs of slots that are there to attempt, or are cooled.
+        """
+        could_hz = min(self.mode_lanes, pairs) / units.to_seconds(self.round_trip)
+        cycle = self.timing.cycle
+        share = self.timing.burst * self.timing.period / cycle if cycle else 1.0
+        return share * max(0.0, could_hz - 1 / self.saturation[0])
 
     def offset(self, lane: int) -> int:
         """Returns a lane's place in the frame, in ps."""
-        return lane * self.spacing
+        return lane * self.spacing if self.aligned else 0
 
-    def measurement(self, lane: int) -> int:
-        """Returns which Bell-state measurement a lane's light goes to."""
-        return lane % self.measurements
+    def measurement(self, lane: int, start: int) -> int:
+        """Returns which Bell-state measurement the light of a lane's attempt goes to.
+
+        Args:
+            lane: the lane.
+            start: when the attempt starts, in ps.
+        """
+        frames = start // self.timing.period if self.aligned else 0
+        return (frames * self.lanes + lane) % self.measurements
 
 
 def schedule_faults(
@@ -198,7 +247,7 @@ def _of_modes(
         packets_s.append(station.source.photon_lifetime_s)
     return {
         "addressing": max(units.to_ps(node.addressing_s) for node in nodes),
-        "photon": units.to_ps(LIFETIMES * max(packets_s)),
+        "photon": units.to_ps(LIFETIMES * max(packets_s)) + 1,  # whatever was rounded down
         "time window": _window_ps(station),
         "excitation pulse": max(units.to_ps(node.pulse_s) for node in nodes),
         "spacing_s": units.to_ps(multiplexing.spacing_s or 0.0),
@@ -210,8 +259,21 @@ def _of_measurements(
 ) -> dict[str, int]:
     """Returns how far apart attempts at a Bell-state measurement must be, likewise."""
     demands = {"Bell-state measurements" if shared else "time window": _window_ps(station)}
-    if station.switch is not None:
-        demands["switch"] = _window_ps(station) + units.to_ps(station.switch.switching_s)
     if multiplexing.spacing_s is None:
         demands["dead time"] = units.to_ps(station.detector.dead_time_s)
     return demands
+
+
+def _of_switch(station: BellStation) -> dict[str, int]:
+    """Returns how far apart attempts at a switch must be, likewise.
+
+    It turns in front of each measurement where modes share it, else behind each mode.
+    """
+    if station.switch is None:
+        return {}
+    return {"switch": _window_ps(station) + units.to_ps(station.switch.switching_s)}
+
+
+def _shares(demands: dict[str, int], side_by_side: int) -> list[tuple[int, str]]:
+    """Returns what so many things side by side leave of demands, and what asks for it."""
+    return [(-(-ps // side_by_side), what) for what, ps in demands.items()]

@@ -87,6 +87,7 @@ class SlotCycle:
         self._heard = heard
         self._served = served
         self._session: Session | None = None
+        self._fired: Session | None = None
         self._pulses = 0
         self._outcome = timeline.event()
         timeline.process(self._run())
@@ -99,7 +100,7 @@ class SlotCycle:
     def enter(self, session: Session) -> None:
         """Takes part in a session."""
         self.waiting = False
-        self._session = session
+        self._session = self._fired = session
 
     def leave(self, split: tuple[int, int]) -> None:
         """Ends the session after a check: a slot that lost its particle reloads.
@@ -107,6 +108,7 @@ class SlotCycle:
         Args:
             split: the session's time of cooling and of attempts, in ps.
         """
+        self._cease()
         self._book_session(split)
         if self.slot.holds_particle:
             self.waiting = True
@@ -116,7 +118,7 @@ class SlotCycle:
 
     def pulses(self) -> int:
         """Returns how many pulses the slot has had so far."""
-        session = self._session
+        session = self._fired
         if session is None:
             return self._pulses
         emission = session.timing.emissions[self._port]
@@ -143,6 +145,7 @@ class SlotCycle:
             herald: the message.
             extra_ps: how much later than the latency it arrives, in ps.
         """
+        self._cease()
         self.ready = self._timeline.event()
         delay = self._latency_ps + extra_ps
         self._timeline.trigger(self._outcome, herald, delay)
@@ -220,10 +223,15 @@ class SlotCycle:
         self.ready = self._timeline.event()
         self._timeline.trigger(self._outcome, None, 0)
 
+    def _cease(self) -> None:
+        """Ends the pulses of a session: what comes at this instant is none any more."""
+        if self._fired is not None:
+            self._pulses += self._fired.attempts_before(self._timeline.now)
+            self._fired = None
+
     def _book_session(self, split: tuple[int, int] | None = None) -> None:
         if self._timeline.trace:
             self.trace_open()
-        self._pulses = self.pulses()
         session, self._session = self._session, None
         self._book(session, self.slot.ledger, split)
 
