@@ -154,20 +154,28 @@ def count_by_hand(light: Terms, rules: Rules) -> Counts:
     """Multiplies the creation operators out; a monomial is an integer, its bytes the powers."""
     total: dict[int, float] = defaultdict(float)
     digit: dict[Mode, int] = {}
-    for coefficient, at in light:
-        polynomial = {0: coefficient}
-        for mode in at:
-            form = [
-                (1 << 8 * digit.setdefault(end, len(digit)), y)
-                for end, y in expand(mode, rules).items()
-            ]
+    forms: dict[Mode, list[tuple[int, float]]] = {}
+    products: dict[tuple[Mode, ...], dict[int, float]] = {(): {0: 1.0}}
+
+    def product_of(at: tuple[Mode, ...]) -> dict[int, float]:
+        """Terms begin alike, so that each beginning is multiplied out once."""
+        if at not in products:
+            mode = at[-1]
+            if mode not in forms:
+                forms[mode] = [
+                    (1 << 8 * digit.setdefault(end, len(digit)), y)
+                    for end, y in expand(mode, rules).items()
+                ]
             grown: dict[int, float] = defaultdict(float)
-            for monomial, x in polynomial.items():
-                for factor, y in form:
+            for monomial, x in product_of(at[:-1]).items():
+                for factor, y in forms[mode]:
                     grown[monomial + factor] += x * y
-            polynomial = grown
-        for monomial, x in polynomial.items():
-            total[monomial] += x
+            products[at] = grown
+        return products[at]
+
+    for coefficient, at in light:
+        for monomial, x in product_of(tuple(at)).items():
+            total[monomial] += coefficient * x
     modes = list(digit) or [("none",)]
     powers = b"".join(m.to_bytes(len(modes), "little") for m in total)
     numbers = np.frombuffer(powers, dtype=np.uint8).reshape(-1, len(modes)).astype(int)
@@ -205,13 +213,15 @@ def seen(counts: Counts, where: Iterable) -> NDArray[np.int64]:
 
 def herald_chances(counts: Counts, name: str, eye: Eye) -> NDArray[np.float64]:
     """Returns (4, terms): the two click sets of psi+, then those of psi-."""
+    light = {(out, p): seen(counts, (name, out, p)) for out, p in product((1, 2), HV)}
+    clicks = {at: eye.click(n) for at, n in light.items()}
+    silent = {at: eye.silent(n) for at, n in light.items()}
     rows = []
     for patterns in PATTERNS.values():
         for lit in patterns:
             row = np.ones(len(counts.chances))
-            for out, p in product((1, 2), HV):
-                n = seen(counts, (name, out, p))
-                row = row * (eye.click(n) if (out, p) in lit else eye.silent(n))
+            for at in light:
+                row = row * (clicks if at in lit else silent)[at]
             rows.append(row)
     return np.array(rows)
 
@@ -240,19 +250,14 @@ def one_each(
     own = [counts.modes.index((arm, p)) if (arm, p) in counts.modes else -1
            for arm in arms for p in HV]  # fmt: skip
     padded = np.concatenate([counts.numbers, np.zeros((len(counts.numbers), 1), dtype=int)], axis=1)
-    others = np.delete(padded, own, axis=1)
-    state = np.zeros((4, 4))
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for term, held in enumerate(padded[:, own]):
-        if held[:2].sum() == held[2:].sum() == 1:
-            groups[others[term].tobytes()].append(term)
-    for terms in groups.values():
-        ket = np.zeros(4)
-        for term in terms:
-            _, alice_v, _, bob_v = padded[term, own]
-            ket[2 * alice_v + bob_v] = counts.amplitudes[term]
-        state += weights[terms[0]] * np.outer(ket, ket)
-    return state
+    held, others = padded[:, own], np.delete(padded, own, axis=1)
+    one = np.flatnonzero((held[:, :2].sum(axis=1) == 1) & (held[:, 2:].sum(axis=1) == 1))
+    if not len(one):
+        return np.zeros((4, 4))
+    _, first, group = np.unique(others[one], axis=0, return_index=True, return_inverse=True)
+    kets = np.zeros((len(first), 4))
+    kets[group.ravel(), 2 * held[one, 1] + held[one, 3]] = counts.amplitudes[one]
+    return (kets.T * weights[one[first]]) @ kets
 
 
 def assert_click_sets_share_their_heralds(
