@@ -21,6 +21,8 @@ MOST_VALUES = 10_000
 
 _DIGITS = 12
 
+_OF_SCENARIOS = {"run", "protocol"}
+
 Share = Annotated[float, AfterValidator(within(0, 1, open_low=True))]
 Seed = Annotated[int, AfterValidator(within(0, 2**63 - 1))]
 Points = Annotated[int, AfterValidator(within(1, MOST_VALUES))]
@@ -136,6 +138,7 @@ class Series(Spec):
         forms = [form for form in _FORMS if getattr(self, form) is not None]
         if self.path is None or len(forms) != 1:
             bound = "needs a path and one of values, linear or log"
+            bound += f", not {' and '.join(forms)}" if len(forms) > 1 else ""
             raise PydanticCustomError("series", "{bound}", {"bound": bound})
 
 
@@ -175,6 +178,11 @@ class Axis(Series):
         return [(f".zip.{k}", one) for k, one in enumerate(self.zip)]
 
 
+def _in_order(changes: dict[str, Any]) -> dict[str, Any]:
+    """Returns changes in the order of their paths, in which a store holds them too."""
+    return dict(sorted(changes.items()))
+
+
 class StudyModel(Spec):
     """A study file."""
 
@@ -188,7 +196,9 @@ class StudyModel(Spec):
     repeats: PositiveInteger = described("blocks of each point at most", default=1)
     block: Block
     stop: Stop | None = described("never before its repeats where it is absent", default=None)
-    set: dict[Text, Any] = described("changes to every scenario: values by path", default={})
+    set: Annotated[dict[Text, Any], AfterValidator(_in_order)] = described(
+        "changes to every scenario: values by path", default={}
+    )
     axes: list[Axis] = described("crossed in this order, the last fastest", default=[])
 
 
@@ -205,6 +215,9 @@ def read_study(
         InvalidInputError: a file cannot be read or something is wrong with a scenario or a setting.
     """
     data = read_toml(path)
+    if "scenarios" not in data and data.keys() & _OF_SCENARIOS:
+        bound = "is a scenario; a study names such files as its scenarios, and has a [block]"
+        raise InvalidInputError([Fault(str(path), "", bound)])
     faults = [fault for text in settings for fault in _change(data, text)]
     bases: Bases = {}
     files = data.get("scenarios")

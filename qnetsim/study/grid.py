@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -106,6 +106,7 @@ class Grid:
             except InvalidInputError as error:
                 self.faults += [Fault(f"set.{path}", f.value, f.bound) for f in error.faults]
             else:
+                self.faults += _twice(path, leaves, origins)
                 self.data = assign(self.data, leaves)
                 origins |= dict.fromkeys(leaves, (f"set.{path}", value))
         self.data["run"] = {**study.block.ends, "resolution": self.data["run"]["resolution"]}
@@ -265,6 +266,19 @@ def _traced(fault: Fault, origins: Mapping[str, tuple[str, Any]]) -> Fault:
     where, value = origins[next(near, next(iter(origins)))]
     told = f"{fault.path} = {fault.value}" if fault.value else fault.path
     return Fault(where, shown(value), f"makes {told}: {fault.bound}")
+
+
+def _twice(
+    path: str, leaves: Iterable[str], origins: Mapping[str, tuple[str, Any]]
+) -> Iterator[Fault]:
+    """Yields what a path sets that another sets too: which of them holds nobody could tell."""
+    found: dict[str, str] = {}
+    for leaf, (other, (where, _)) in product(leaves, origins.items()):
+        one, two = _place(leaf), _place(other)
+        if one[: len(two)] == two[: len(one)]:
+            found.setdefault(where, leaf if len(one) > len(two) else other)
+    for where, leaf in found.items():
+        yield Fault(f"set.{path}", "", f"changes {leaf}, which {where} changes too")
 
 
 def _place(path: str) -> Place:

@@ -323,6 +323,8 @@ def test_seeds_of_blocks_are_64_bits_that_differ() -> None:
         ([{"path": f"nodes.{n}.{k}", "linear": {"from": 1, "to": 2, "points": 60}}
           for n in ("alice", "bob") for k in ("t2_s", "t1_s")],
          "axes = 12960000 points: must be 10000000 at most"),
+        ([{"path": "link.length_m", "values": [1e3], "log": {"from": 1, "to": 2, "points": 2}}],
+         "axes.0: needs a path and one of values, linear or log, not values and log"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_axis_is_said_where_it_stands(
@@ -345,11 +347,41 @@ def test_what_is_wrong_with_an_axis_is_said_where_it_stands(
         ({"set": {"nodes.*.t3_s": 1}}, "set.nodes.*.t3_s: unknown path: 'nodes.alice' has no"),
         ({"set": {"nodes.*.t2_s": "long"}}, "set.nodes.*.t2_s = 'long': must be a number"),
         ({"set": {"run.max_rounds": 4}}, "set.run.max_rounds: is for [block] to say"),
+        (
+            {"set": {"nodes.*.t2_s": 1, "nodes.bob.t2_s": 2}},
+            "set.nodes.bob.t2_s: changes nodes.bob.t2_s, which set.nodes.*.t2_s changes too",
+        ),
+        (
+            {"set": {"fibres.bob_bsm.length_m": 1e3, "link.length_m": 1e4}},
+            "set.link.length_m: changes fibres.bob_bsm.length_m, which",
+        ),
+        (
+            {
+                "set": {
+                    "nodes.bob.readout": {"duration_s": 1e-6},
+                    "nodes.*.readout.duration_s": 1e-5,
+                }
+            },
+            "set.nodes.bob.readout: changes nodes.bob.readout.duration_s, which",
+        ),
         ({"axis": []}, "axis: unknown key; did you mean 'axes'?"),
     ],
 )
 def test_what_is_wrong_with_the_rest_likewise(more: dict[str, Any], told: str) -> None:
     assert any(told in fault for fault in faults_of([], **more)), faults_of([], **more)
+
+
+def test_changes_mean_the_same_in_any_order_as_a_store_sorts_them() -> None:
+    changes = {"nodes.bob.trap": None, "nodes.*.trap.lifetime_s": 9.0}
+    told = faults_of([], set=changes)
+    assert told == faults_of([], set=dict(reversed(changes.items())))
+    assert "which set.nodes.*.trap.lifetime_s changes too" in told[0]
+
+
+def test_a_scenario_in_place_of_a_study_is_called_one() -> None:
+    with pytest.raises(qn.InvalidInputError, match="is a scenario; a study names") as caught:
+        qn.load_study(SCENARIOS / "munich_33km.toml")
+    assert len(caught.value.faults) == 1
 
 
 def test_all_faults_come_in_one_message_and_many_of_an_axis_are_counted() -> None:
