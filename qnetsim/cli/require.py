@@ -198,6 +198,11 @@ def _matters(
     else:
         title = f"{base.model.name}: what matters; --vary says what may change"
         print_tables(rich_view(title, list(sensitivity_sections(around))))
+        for found in around:
+            if not found.bars:
+                told = "none" if found.base is None else f"{found.base:g}"
+                bound = "halved or doubled alone, no parameter changes it"
+                click.echo(f"{found.figure} = {told} today; {bound}")
     if output is not None and around:
         _draw(output, base.model.title, around)
     return len(around) == len(wanted)

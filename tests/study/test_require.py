@@ -238,6 +238,12 @@ def test_without_a_word_on_what_may_change_it_says_what_matters(command: Command
     assert table["parameters"][0]["elasticity"] == pytest.approx(1.88, abs=0.05)
 
 
+def test_it_says_that_nothing_matters_alone_where_there_is_no_key(command: Command) -> None:
+    munich = OXFORD.with_name("munich_33km.toml")
+    done = command("require", munich, "--target", "key_rate_bits_per_s >= 1")
+    assert "key_rate_bits_per_s = 0 today; halved or doubled alone, no parameter" in done.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
