@@ -179,7 +179,7 @@ class HeraldedLink:
                 schedule,
                 streams[_stream(f"{self.name}.skip", k)],
             )
-            for k in range(schedule.measurements)
+            for k in range(min(schedule.measurements, schedule.lanes))
         ]
 
     def _laid_lanes(self) -> list[Lane]:

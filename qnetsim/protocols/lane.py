@@ -149,7 +149,8 @@ class Lane:
         self.turn = timeline.event()
         first, self._skip, self._shared = measurements[schedule.measurement(number, 0)]
         # Where lanes fill the measurements evenly, each keeps to one.
-        self._station = None if schedule.lanes % schedule.measurements else first
+        uneven = schedule.lanes > schedule.measurements and schedule.lanes % schedule.measurements
+        self._station = None if uneven else first
         self._number = number
         self._schedule = schedule
         self._stations = [measurement.station for measurement in measurements]

@@ -132,7 +132,6 @@ class Schedule(NamedTuple):
         """
         apart = self.apart(self.measurements)
         if self.lanes <= self.measurements:
-            apart = apart * self.measurements // self.lanes
             return self.timing._replace(period=apart, cooling=0, burst=0)
         rest = self.timing.period - self.lanes * self.spacing
         burst = round(self.lanes / self.measurements) if rest else 0
@@ -164,11 +163,16 @@ class Schedule(NamedTuple):
     def measurement(self, lane: int, start: int) -> int:
         """Returns which Bell-state measurement the light of a lane's attempt goes to.
 
+        Lanes keep to their own where there are enough.
+
+
         Args:
             lane: the lane.
             start: when the attempt starts, in ps.
         """
-        frames = start // self.timing.period if self.aligned else 0
+        if self.lanes <= self.measurements:
+            return lane
+        frames = start // self.timing.period
         return (frames * self.lanes + lane) % self.measurements
 
 

@@ -142,3 +142,9 @@ def test_only_what_measurements_cost_is_blocked() -> None:
     shared = schedule(slots=(99, 99), modes=4, measurements=2, km=4.0)
     assert shared.blocked_hz(80) > shared.blocked_hz(60) > shared.blocked_hz(40) == 0
     assert schedule(slots=(99, 99), temporal_modes=2, km=4.0).blocked_hz(80) == 0
+
+
+def test_measurements_without_number_leave_each_lane_its_own() -> None:
+    plan = schedule(measurements=10**9)
+    assert [plan.measurement(lane, 0) for lane in range(plan.lanes)] == [0, 1, 2, 3, 4]
+    assert plan.apart(plan.measurements) == plan.timing.period
