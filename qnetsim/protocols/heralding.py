@@ -41,8 +41,8 @@ class Openings(NamedTuple):
         attempts: attempts made.
         cooling: turns that passed while a lane's slots were cooled.
         busy: turns of lanes without slots: those were read out, reloaded or not yet announced.
-        blocked: attempts that slots and modes were free for, but no Bell-state measurement; not
-            among the total.
+        blocked: attempts that slots and modes were free for, but no Bell-state measurement: worked
+            out from the mean number of slots that were there, and not among the total.
         heralds_blinded: heralds missed since a click of another lane had blinded a detector.
     """
 
