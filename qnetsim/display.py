@@ -307,11 +307,9 @@ def rich_view(title: str, tables: Sequence[Section]) -> Group:
             prose = section.headings[column] in _PROSE
             numeric = 0 < column < len(section.headings) and not prose
             justify: Any = "right" if numeric else "left"
+            widest = max(len(row[column]) for row in section.rows) if numeric else None
             table.add_column(
-                section.headings[column],
-                justify=justify,
-                overflow="fold",
-                no_wrap=not prose,
+                section.headings[column], justify=justify, overflow="fold", min_width=widest
             )
         for row in section.rows:
             table.add_row(*(escape(row[column]) for column in kept))

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import qutip
 from rich.console import Console
+from rich.measure import Measurement
 
 import qnetsim as qn
+from qnetsim.display import Section, rich_view
 from qnetsim.result import key_rate
 
 
@@ -103,3 +105,15 @@ def test_dead_time_beyond_an_attempt_has_no_closed_form_and_says_so(
     assert summary["expected_herald_rate_hz"] is None
     assert summary["expected_chsh_s"] is None
     assert summary["expected_key_rate_bits_per_s"] is None
+
+
+def test_tables_have_room_for_every_number_on_a_narrow_terminal() -> None:
+    prose = "a long sentence that may break wherever there is a space in it"
+    rows = [("a quantity with a name that may break", "0.00033", "822351", prose)]
+    view = rich_view("t", [Section("", ("quantity", "value", "attempts", "source"), rows)])
+    wide = Console(width=1000)
+    least = Measurement.get(wide, wide.options, view).minimum
+    assert least < 60
+    narrow = Console(width=least, record=True, file=io.StringIO())
+    narrow.print(view)
+    assert {"0.00033", "822351"} <= set(narrow.export_text().split())

@@ -97,10 +97,13 @@ def number_or_best(
 def print_tables(tables: Any) -> None:
     """Prints what rich can show: as wide as the terminal, or 140 columns off one."""
     from rich.console import Console
+    from rich.measure import Measurement
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=140)
+    least = Measurement.get(console, console.options.update(width=1000), tables).minimum
+    console.width = max(console.width, least)
     console.print(tables)
 
 

@@ -60,7 +60,8 @@ class Stop(Spec):
     heralds: PositiveInteger | None = described("once it has so many heralds", default=None)
     rounds: PositiveInteger | None = described("once it has so many rounds", default=None)
     relative_error: Share | None = described(
-        "once the standard error of the herald rate is this share of it at most", default=None
+        "from 5 blocks on: once the standard error of the herald rate is this share of it at most",
+        default=None,
     )
 
     @model_validator(mode="after")

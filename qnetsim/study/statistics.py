@@ -37,6 +37,7 @@ from qnetsim.study.study import Study
 from qnetsim.study.tally import Counts, add, table_of
 from qnetsim.study.task import Task
 from qnetsim.study.uncertain import (
+    FEWEST_BLOCKS,
     Figure,
     HeraldRate,
     bounded,
@@ -54,6 +55,8 @@ class Ending:
 
     A block that failed ends its point: the next ones would fail too. The rule sees counts of whole
     blocks only, in their order, so it ends where it would have ended had nothing else been there.
+    How far a rate is off is judged from ``FEWEST_BLOCKS`` blocks on: only then does their scatter
+    show whether heralds come in bursts.
 
     Args:
         repeats: blocks at most.
@@ -83,6 +86,7 @@ class Ending:
             or (stop.rounds is not None and self._rounds >= stop.rounds)
             or (
                 stop.relative_error is not None
+                and self._blocks >= FEWEST_BLOCKS
                 and self._rate.heralds > 0
                 and self._rate.stderr_hz <= stop.relative_error * self._rate.rate_hz
             )
@@ -140,12 +144,18 @@ def figures(study: Study, task: Task, rows: Sequence[Row]) -> dict[str, Figure]:
 
 
 def _fidelity(sums: Counts, expected: float | None) -> Figure | None:
+    """Returns the mean, with the error as if one herald more had been the worst for it.
+
+    A few heralds that agree would have no error otherwise.
+    """
     n = sums["n"]
     if not n:
         return None
     mean = sums["sum"] / n
     variance = max(0.0, sums["sum_sq"] / n - mean**2)
-    return bounded(mean, math.sqrt(variance / n), 0.0, 1.0, expected)
+    worst = max(mean, 1 - mean)
+    unseen = variance * n / (n + 1) + n * (worst / (n + 1)) ** 2
+    return bounded(mean, math.sqrt(unseen / n), 0.0, 1.0, expected)
 
 
 def _bell_test(counts: Counts, closed: ClosedForm) -> dict[str, Figure | None]:

@@ -22,7 +22,7 @@ from qnetsim.study.statistics import Ending, ended_after, figures, totals
 from qnetsim.study.study import Study
 from qnetsim.study.tally import counts_of
 from qnetsim.study.task import scenario_of
-from qnetsim.study.uncertain import Figure, HeraldRate, share, time_share
+from qnetsim.study.uncertain import FEWEST_BLOCKS, Figure, HeraldRate, share, time_share
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 RATE_HZ = 0.3
@@ -147,13 +147,22 @@ def test_figures_are_those_of_one_long_run() -> None:
         assert found[key].value == pytest.approx(summary[key], rel=1e-9), key
         assert found[key].low <= found[key].value <= found[key].high
         stderr = summary.get(f"{key}_stderr")
-        assert stderr is None or found[key].stderr == pytest.approx(stderr, rel=1e-6), key
+        one_more = 0.3 if key == "heralded_fidelity" else 1e-6  # counts an unseen herald
+        assert stderr is None or found[key].stderr == pytest.approx(stderr, rel=one_more), key
         expected = summary[f"expected_{key}"]
         assert found[key].expected == pytest.approx(expected, rel=1e-9), key
     assert found["duty_cycle"].value == pytest.approx(summary["duty_cycle"]["attempting"])
     assert found["duty_cycle"].expected == pytest.approx(summary["expected_duty_cycle"])
     for cause, told in summary["heralds_by_cause"].items():
         assert found[f"heralds_by_cause.{cause}"].expected == told["expected_share"]
+
+
+def test_one_herald_does_not_make_a_fidelity_certain() -> None:
+    study = study_of("munich_2022", {"max_rounds": 1})
+    (task,) = study.tasks()
+    found = figures(study, task, [{"counts": counts_of(scenario_of(task.data).run(3))}])
+    low, high = found["heralded_fidelity"].low, found["heralded_fidelity"].high
+    assert (low < 0.1, high) == (True, 1.0)
 
 
 @pytest.mark.parametrize("name", ["photonic_swapping", "ustc_2022"])
@@ -169,7 +178,7 @@ def test_figures_of_photonic_links_are_those_of_their_runs(name: str) -> None:
     if name == "photonic_swapping":
         assert found["herald_rate_hz"].value == pytest.approx(summary["herald_rate_hz"])
         assert found["heralded_fidelity"].stderr == pytest.approx(
-            summary["heralded_fidelity_stderr"]
+            summary["heralded_fidelity_stderr"], rel=0.01
         )
     else:
         assert found["key_rate_bits_per_round"].value > 0
@@ -252,7 +261,8 @@ def test_totals_are_sums_in_the_order_of_blocks() -> None:
         ({"heralds": 51}, 6),
         ({"rounds": 20}, 2),
         ({"heralds": 70, "rounds": 30}, 3),
-        ({"relative_error": 0.2}, 3),
+        ({"relative_error": 0.2}, 5),
+        ({"relative_error": 0.13}, 6),
         ({"relative_error": 0.001}, 8),
     ],
 )
@@ -281,8 +291,9 @@ def test_scattering_blocks_are_not_taken_for_a_precise_rate() -> None:
     rows = [row(10 if k % 2 else 990, 10.0) for k in range(40)]
     steady = [row(500, 10.0)] * 40
     rule = Stop(relative_error=0.1)
-    assert ended_after(steady[4:], 40, rule) == 1
-    assert ended_after(rows[:4], 40, rule) == 1  # too few blocks to see it
+    assert ended_after(steady, 40, rule) == FEWEST_BLOCKS
+    assert ended_after(rows[: FEWEST_BLOCKS - 1], 40, rule) is None  # too few blocks to see it
+    assert ended_after(rows, 40, rule) == 40
     assert ended_after(rows, 40, Stop(relative_error=0.02)) != ended_after(
         steady, 40, Stop(relative_error=0.02)
     )
