@@ -54,7 +54,8 @@ def draw_charts(title: str, charts: Sequence[Chart]) -> Figure:
     with _plain_text():
         figure, grid = new_figure(*size, nrows=len(rows), ncols=columns, squeeze=False)
         _fill_rows(grid, rows)
-        notes = " ".join(dict.fromkeys(chart.note.strip() for chart in charts if chart.note))
+        told = [f"{chart.note}{landmarks(chart)}".strip() for chart in charts]
+        notes = " ".join(dict.fromkeys(filter(None, told)))
         room = _LETTERS * columns
         heading = "\n".join(line for text in (title, notes) for line in wrap(text, room))
         figure.suptitle(heading, fontsize="medium", x=0.01, ha="left")
@@ -76,7 +77,6 @@ def _fill_rows(grid: Any, rows: Sequence[tuple[Chart, list[Panel]]]) -> None:
             _fill(axes, chart, panel)
             if any(drawn.label for drawn in panel.lines):
                 axes.legend(frameon=False, fontsize="x-small")
-            axes.set_title(_landmarks(chart), fontsize="x-small", loc="right")
 
 
 def _fill(axes: Any, chart: Chart, panel: Panel) -> None:
@@ -114,10 +114,11 @@ def _draw_line(axes: Any, line: Line, colour: str, marker: str, log_y: bool) -> 
         )  # fmt: skip
 
 
-def _landmarks(chart: Chart) -> str:
-    told = ["dashed: " + LIMIT] if chart.limit else []
-    told += ["rings: published"] if any(panel.published for panel in chart.panels) else []
-    return "\n".join(told)
+def landmarks(chart: Chart) -> str:
+    """Returns what a chart's dashed line and its rings are, in words."""
+    told = [f"Dashed: {LIMIT}."] if chart.limit else []
+    told += ["Rings: published."] if any(panel.published for panel in chart.panels) else []
+    return " ".join(told)
 
 
 def _draw_landmarks(axes: Any, chart: Chart, panel: Panel, labels: list[str]) -> None:

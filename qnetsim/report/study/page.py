@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from qnetsim.report.study.activities import activities_of
 from qnetsim.report.study.arrays import LAW, deviations_of
 from qnetsim.report.study.budgets import KINDS, budgets_of
-from qnetsim.report.study.charts import COLOURS, MARKERS, draw_panel
-from qnetsim.report.study.series import LIMIT, Chart, Panel
+from qnetsim.report.study.charts import COLOURS, MARKERS, draw_panel, landmarks
+from qnetsim.report.study.series import Chart, Panel
 from qnetsim.report.study.shown import Shown, charts_of_study
 from qnetsim.report.study.svg import svg_of
 from qnetsim.report.study.tables import Cell, Table, axis_scales, place_of, points_table
@@ -123,8 +123,7 @@ def _group(prefix: str, chart: Chart) -> dict[str, Any]:
         "title": f"{chart.y[0].upper()}{chart.y[1:]} against {chart.x.name}",
         "legend": legend,
         "note": f"{chart.note}Points: simulated, with 95 % intervals. Lines: closed form."
-        + f" Dashed: {LIMIT}." * bool(chart.limit)
-        + " Rings: published." * any(panel.published for panel in chart.panels),
+        + f" {landmarks(chart)}",
         "panels": [
             _panel(chart, panel, f"{prefix}-{word}-{place}")
             for place, panel in enumerate(chart.panels)
