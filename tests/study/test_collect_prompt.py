@@ -33,6 +33,8 @@ from qnetsim.cli import main
 main()
 """
 WAIT_S = 60.0
+ONE = ("--workers", "1")
+"""Each worker starts an interpreter."""
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_failed_points_are_told_at_the_end_and_the_others_are_there(
 ) -> None:
     cheap.study(tmp_path, 40, 3)
     store = tmp_path / "r.jsonl"
-    out, err = (run := start("some_fail", "collect", study, "--resume", store)).communicate()
+    out, err = (run := start("some_fail", "collect", study, "--resume", store, *ONE)).communicate()
     assert run.returncode == 1
     failed = sum("error" in row for row in read_store(store).rows)
     assert f"{failed} of 40 points failed: first: nodes.alice.t2_s = " in err.decode()
@@ -135,7 +137,7 @@ def test_a_full_disk_is_one_message_and_the_same_command_goes_on(
 
     whole, store = tmp_path / "whole.jsonl", tmp_path / "r.jsonl"
     collect(loaded := cheap.load_study(study), whole, AtOnce(), run=cheap.quick)
-    run = start("quick", "collect", study, "--resume", store, preexec_fn=small_files)
+    run = start("quick", "collect", study, "--resume", store, *ONE, preexec_fn=small_files)
     _, err = run.communicate(timeout=WAIT_S)
     assert run.returncode == 1
     assert err.decode() == (
@@ -154,7 +156,7 @@ def test_the_second_ctrl_c_leaves_the_blocks_that_workers_are_at(
     screen, terminal = pty.openpty()
     code = START.format(folder=str(Path(__file__).parent), run="endless")
     store = tmp_path / "r.jsonl"
-    arguments = ["collect", study, "--resume", store, "--workers", "2"]
+    arguments = ["collect", study, "--resume", store, *ONE]
     run = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stderr=terminal)
     os.close(terminal)
     seen = read_until(screen, "0 of 6 points")
@@ -185,7 +187,7 @@ def read_until(screen: int, text: str) -> str:
 def test_the_first_ctrl_c_keeps_what_workers_were_at(tmp_path: Path, study: Path) -> None:
     cheap.study(tmp_path, 2000, 1)
     store = tmp_path / "r.jsonl"
-    run = start("some_fail", "collect", study, "--resume", store, "--workers", "2")
+    run = start("some_fail", "collect", study, "--resume", store, *ONE)
     deadline = time.monotonic() + WAIT_S
     while not store.exists() or store.read_bytes().count(b"\n") < 5:
         assert time.monotonic() < deadline
