@@ -185,7 +185,7 @@ def read_until(screen: int, text: str) -> str:
 
 
 def test_the_first_ctrl_c_keeps_what_workers_were_at(tmp_path: Path, study: Path) -> None:
-    cheap.study(tmp_path, 2000, 1)
+    cheap.study(tmp_path, 100, 20)
     store = tmp_path / "r.jsonl"
     run = start("some_fail", "collect", study, "--resume", store, *ONE)
     deadline = time.monotonic() + WAIT_S

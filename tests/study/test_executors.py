@@ -114,7 +114,8 @@ def test_a_worker_killed_while_idle_costs_no_call(processes: Processes) -> None:
     pids = {processes.submit(os.getpid).result(WAIT_S) for _ in range(10)}
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(0.2)
+    for pid in pids:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # all its threads, without reaping it
     others = {processes.submit(os.getpid).result(WAIT_S) for _ in range(4)}
     assert not pids & others
 

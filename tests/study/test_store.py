@@ -227,20 +227,25 @@ def test_a_store_that_is_deleted_under_its_collector_is_missed(path: Path, study
 
 
 def test_what_is_forked_does_not_keep_a_store_locked(path: Path, study: Study) -> None:
+    here, there = os.pipe()
     with Store(path, study) as opened:
         opened.append(row())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # this process may have threads
             child = os.fork()
         if not child:
+            os.write(there, b"forked")
             time.sleep(60)
             os._exit(0)
+        assert os.read(here, 6) == b"forked"
         assert "another collector is at work on it" in refusal(path, study)
     try:
         Store(path, study).__exit__()
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(here)
+        os.close(there)
 
 
 def test_a_second_collector_is_kept_out_and_says_so(path: Path, study: Study) -> None:
