@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from qnetsim.nodes.memory import MemoryNode
 from qnetsim.protocols.renewal import Renewal, SlotRates
@@ -248,6 +248,6 @@ def _meeting(nodes: list[_Node], shares: list[float], lanes: int, away: int) -> 
     if not len(numbers):
         return 0.0
     first, second = (
-        binom.sf(numbers, count, share) for count, share in zip(counts, shares, strict=True)
+        bdtrc(numbers, count, share) for count, share in zip(counts, shares, strict=True)
     )
     return float(first @ second)
