@@ -89,8 +89,8 @@ def array_rate(schedule: Schedule, slots: tuple[SlotRates, SlotRates], pair: Ren
     """Returns how often the sessions of an array begin.
 
     Exact where nothing is lost, loading takes no time and every pair has a lane of its own; else
-    to a few parts in a thousand where an attempt heralds in one case out of ten or less (see
-    docs/explanation/arrays.md).
+    to a percent or two where an attempt heralds in one case out of twenty or less, and to five
+    where every herald empties the traps (see docs/explanation/arrays.md).
 
     Args:
         schedule: when attempts happen.
