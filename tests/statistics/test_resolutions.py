@@ -18,8 +18,7 @@ from qnetsim.channels.fibre import Fibre
 from qnetsim.nodes.station import PacketLaw, Station
 from qnetsim.optics import TwoPhotonOptics
 from qnetsim.physics.noise import rotate
-from qnetsim.protocols import heralds
-from qnetsim.protocols.heralding import HeraldedLink
+from qnetsim.protocols import heralds, lane
 from qnetsim.protocols.session import Session
 from qnetsim.protocols.slot_cycle import Herald, SlotCycle
 from qnetsim.rng import Stream
@@ -127,14 +126,12 @@ def _turn_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _forget_recalibrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until a herald ends the session: the skip takes it to go on when one is due."""
-    right = HeraldedLink._session_end
+    right = lane._session_end
 
-    def never_due(link: HeraldedLink, session: Session, loss_ps: int) -> tuple[int, int]:
-        with monkeypatch.context() as patch:
-            patch.setattr(link, "_calibration_due", NEVER_PS)
-            return right(link, session, loss_ps)
+    def never_due(session: Session, loss_ps: int, _: int) -> tuple[int, int]:
+        return right(session, loss_ps, NEVER_PS)
 
-    monkeypatch.setattr(HeraldedLink, "_session_end", never_due)
+    monkeypatch.setattr(lane, "_session_end", never_due)
 
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
