@@ -13,6 +13,7 @@ from qnetsim.budget import yield_of
 from qnetsim.photonic_budget import expected as photonic_expected
 from qnetsim.photonic_result import PhotonicResult
 from qnetsim.photonic_scenario import PhotonicScenario
+from qnetsim.protocols.array_rate import ArrayExpectation
 from qnetsim.protocols.diqkd import DIQKD, Isolation
 from qnetsim.protocols.expectation import link_expectation, protocol_expectation
 from qnetsim.protocols.pulsed import PulsedDIQKD
@@ -32,6 +33,8 @@ class ClosedForm:
     Attributes:
         protocol: what the parties do.
         herald_rate_hz: heralds a second; rounds where nothing heralds.
+        herald_probability: of an attempt with both particles there; of links of memories.
+        array: how the slots of arrays share such a link.
         duty_cycle: the share of time in which the link attempts.
         causes: the share of heralds that each cause makes.
         fidelity: right after a herald.
@@ -45,6 +48,8 @@ class ClosedForm:
 
     protocol: DIQKD | PulsedDIQKD
     herald_rate_hz: float | None = None
+    herald_probability: float | None = None
+    array: ArrayExpectation | None = None
     duty_cycle: float | None = None
     causes: Mapping[str, float] = field(default_factory=dict)
     fidelity: float | None = None
@@ -116,6 +121,8 @@ def _of_link(scenario: Scenario) -> ClosedForm:
     return ClosedForm(
         protocol=protocol,
         herald_rate_hz=present.herald_rate_hz,
+        herald_probability=link.herald_probability,
+        array=link.array,
         duty_cycle=link.duty_cycle,
         causes=link.causes,
         fidelity=present.fidelity,

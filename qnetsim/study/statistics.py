@@ -110,7 +110,9 @@ def totals(rows: Iterable[Row]) -> dict[str, Any]:
     return reduce(add, (row["counts"] for row in rows), {})
 
 
-def figures(study: Study, task: Task, rows: Sequence[Row]) -> dict[str, Figure]:
+def figures(
+    study: Study, task: Task, rows: Sequence[Row], closed: ClosedForm | None = None
+) -> dict[str, Figure]:
     """Returns the figures of a point under the names of ``Result.summary``.
 
     A figure that the rows do not give (S where a setting was not played) is left out.
@@ -121,12 +123,13 @@ def figures(study: Study, task: Task, rows: Sequence[Row]) -> dict[str, Figure]:
         study: the study.
         task: the point's.
         rows: its rows in the order of blocks; failed ones are left out.
+        closed: its closed forms, where they are known already.
     """
     worked = [row for row in rows if "error" not in row]
     if not worked:
         return {}
     counts = totals(worked)
-    closed = closed_form_of(task)
+    closed = closed or closed_form_of(task)
     rate = HeraldRate()
     for row in worked:
         rate.add(row["counts"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from qnetsim.study.closed_form import ClosedForm, closed_form_of
 from qnetsim.study.statistics import Row, ended_after, figures, totals
 from qnetsim.study.store import Contents
 from qnetsim.study.study import Study
@@ -28,6 +29,7 @@ class Point:
         figures: with intervals and closed forms, by their names in ``Result.summary``; empty
             without a block that worked.
         counts: the sums of its blocks.
+        closed: its closed forms; ``None`` without a block that worked.
     """
 
     task: Task
@@ -37,6 +39,7 @@ class Point:
     errors: dict[int, str]
     figures: dict[str, Figure]
     counts: Mapping[str, Any]
+    closed: ClosedForm | None = None
 
 
 def points_of(
@@ -93,12 +96,14 @@ def _point(study: Study, task: Task, stored: Sequence[Row]) -> Point:
     end = ended_after(rows, study.repeats, study.stop)
     rows = rows[:end]
     worked = [row for row in rows if "error" not in row]
+    closed = closed_form_of(task) if worked else None
     return Point(
         task=task,
         values=dict(task.point),
         blocks=len(rows),
         ended=end is not None,
         errors={row["block"]: row["error"] for row in rows if "error" in row},
-        figures=figures(study, task, worked) if worked else {},
+        figures=figures(study, task, worked, closed),
         counts=totals(worked),
+        closed=closed,
     )

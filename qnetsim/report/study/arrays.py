@@ -15,12 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qnetsim.protocols.array_rate import ArrayExpectation
-from qnetsim.protocols.expectation import link_expectation
 from qnetsim.report.study.tables import Cell, Table, axis_scales, place_of, value_cell
 from qnetsim.report.study.wording import number
-from qnetsim.scenario import Scenario
 from qnetsim.study.table import Point
-from qnetsim.study.task import scenario_of
 
 LAW = "R = p/max(τ_s, (L/v + t_ov + p t_meas)/M)"
 USED, MISSED, BLOCKED = "used", "missed by blinded detectors", "blocked, of the turns"
@@ -104,15 +101,10 @@ class Deviation(NamedTuple):
 
 def law_of(point: Point) -> Law | None:
     """Returns the closed forms of a point's array, ``None`` where it has none."""
-    scenario = scenario_of(point.task.data)
-    if not isinstance(scenario, Scenario):
+    closed = point.closed
+    if closed is None or closed.array is None or closed.herald_probability is None:
         return None
-    expected = link_expectation(
-        scenario.network(), scenario.model.protocol.link, scenario.horizon_s
-    )
-    if expected is None or expected.array is None:
-        return None
-    return Law(expected.array, expected.herald_probability)
+    return Law(closed.array, closed.herald_probability)
 
 
 def deviation_of(counts: Mapping[str, Any], law: Law) -> Deviation | None:
